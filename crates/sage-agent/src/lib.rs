@@ -1,0 +1,1 @@
+//! Runs conversations: session, turn loop, text protocol, rules, context budget.

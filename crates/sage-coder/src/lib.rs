@@ -1,0 +1,1 @@
+//! Turns a goal into a reviewed, tested change in a repository.

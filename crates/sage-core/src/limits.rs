@@ -1,0 +1,58 @@
+//! Budgets: what a run or a node may spend, and what it has spent.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Upper bounds; an absent field is unbounded. The same type serves a run and each of its nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Model calls, counting every try that reached a provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+    /// Input plus output tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Money, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Wall time, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_s: Option<u64>,
+}
+
+/// What has been spent so far.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Spent {
+    /// Model calls.
+    pub calls: u32,
+    /// Input plus output tokens.
+    pub tokens: u64,
+    /// Money, in US dollars.
+    pub usd: f64,
+}
+
+impl Limits {
+    /// No bound at all.
+    pub const NONE: Self = Self { calls: None, tokens: None, usd: None, time_s: None };
+
+    /// Whether nothing is bounded.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.calls.map(|n| format!("{n} calls")),
+            self.tokens.map(|n| format!("{n} tokens")),
+            self.usd.map(|usd| format!("${usd:.2}")),
+            self.time_s.map(|s| format!("{s} s")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() { f.write_str("no limit") } else { f.write_str(&parts.join(", ")) }
+    }
+}

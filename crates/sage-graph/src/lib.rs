@@ -1,0 +1,1 @@
+//! Graphs as data: parse, validate, compile into regions, draw.

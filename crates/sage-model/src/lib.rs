@@ -1,0 +1,1 @@
+//! Chat models behind one trait: providers, models.yaml, router, retry, budgets.

@@ -1,0 +1,1 @@
+//! Test doubles: provider servers on loopback, fixture repositories, a sandboxed command line.

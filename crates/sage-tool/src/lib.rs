@@ -1,0 +1,1 @@
+//! Tools a model can call, behind one door: registry, grants, processes, edits, snapshots.

@@ -1,1 +1,14 @@
-//! Runs conversations: session, turn loop, text protocol, rules, context budget.
+//! Runs conversations: rules, prompt, context budget, turn loop, text protocol, JSON answers.
+//!
+//! Invariant: every effect goes through [`sage_model::ChatModel`] or [`sage_tool::ToolRegistry`] under
+//! a [`CallId`](sage_core::CallId) taken in program order, and nothing else is learned from the
+//! outside while a conversation runs. So the same code over the same record goes the same way again,
+//! which is all that resume and replay need. Not here: graphs, plans, verification.
+
+mod calls;
+mod error;
+pub mod rules;
+
+pub use calls::CallCounter;
+pub use error::{Error, Result};
+pub use rules::Rules;

@@ -58,8 +58,8 @@ fn nodes_come_in_the_specs_order_where_dependencies_allow_it() {
 
 #[test]
 fn stream_edges_form_one_region() {
-    check_regions("a ~> b ~> c => d", expect!["stream(a b c) task(d)"]);
-    check_regions("a -> b; c ~> d; b -> d; e", expect!["task(a) task(b) stream(c d) task(e)"]);
+    check_regions("a ~> b ~> c => d", expect![[r#"stream(a b c) task(d)"#]]);
+    check_regions("a -> b; c ~> d; b -> d; e", expect![[r#"task(a) task(b) stream(c d) task(e)"#]]);
 }
 
 #[test]
@@ -97,29 +97,29 @@ fn each_circle_is_reported_once_and_as_short_as_possible() {
 fn a_stream_region_that_would_wait_for_itself_is_refused() {
     check_problems(
         &parse("a ~> b; a -> c -> b"),
-        expect![
-            "a and b stream to each other and so run together, but b must wait for a to end (through c)"
-        ],
+        expect![[
+            r#"a and b stream to each other and so run together, but b must wait for a to end (through c)"#
+        ]],
     );
     check_problems(
         &parse("a ~> b ~> c; a => c"),
-        expect![
-            "a, b and c stream to each other and so run together, but c must wait for a to end"
-        ],
+        expect![[
+            r#"a, b and c stream to each other and so run together, but c must wait for a to end"#
+        ]],
     );
     // Through another region: p and q end together, so b waits for a although no node path says so.
     check_problems(
         &parse("a ~> b; p ~> q; a -> p; q -> b"),
-        expect![
-            "a and b stream to each other and so run together, but b must wait for a to end (through p and q)"
-        ],
+        expect![[r#"
+            a and b stream to each other and so run together, but b must wait for a to end (through p and q)
+            p and q stream to each other and so run together, but p must wait for q to end (through b and a)"#]],
     );
 }
 
 #[test]
 fn reserved_ids_are_refused_although_the_log_may_hold_them() {
     let spec = serde_json::from_str(r#"{"nodes": [{"id": "@plan", "type": "task"}]}"#).unwrap();
-    check_problems(&spec, expect!["node @plan: ids that begin with '@' are reserved"]);
+    check_problems(&spec, expect![[r#"node @plan: ids that begin with '@' are reserved"#]]);
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn a_graph_that_is_too_large_is_refused_unread() {
     let spec = GraphSpec { nodes: vec![node; crate::MAX_NODES + 1], edges: Vec::new() };
     check_problems(
         &spec,
-        expect![
-            "the graph has 4097 nodes and 0 edges; at most 4096 nodes and 65536 edges are allowed"
-        ],
+        expect![[
+            r#"the graph has 4097 nodes and 0 edges; at most 4096 nodes and 65536 edges are allowed"#
+        ]],
     );
 }
 

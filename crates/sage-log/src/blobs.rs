@@ -1,0 +1,116 @@
+//! The payloads of a run: content-addressed files under `blobs/`.
+//!
+//! Invariant: the bytes stored under an address hash to it, and an address is handed out only once the
+//! file has its final name. Durability is the caller's to ask for ([`Blobs::sync`]), before the log
+//! that refers to the payload is made durable. Redaction happens before bytes come here.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sage_core::BlobRef;
+
+use crate::{Error, Result};
+
+/// Hex digits of the address that name the folder a payload lies in.
+const FAN_OUT_DIGITS: usize = 2;
+
+/// The payload store of one run.
+#[derive(Debug)]
+pub(crate) struct Blobs {
+    root: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Addresses known to be on disk with the right content.
+    stored: HashSet<BlobRef>,
+    /// Files written since the last sync.
+    unsynced: Vec<PathBuf>,
+    /// Folders that got an entry since the last sync.
+    unsynced_dirs: BTreeSet<PathBuf>,
+}
+
+impl Blobs {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root, state: Mutex::default() }
+    }
+
+    /// Stores `bytes` unless they are stored already.
+    pub(crate) fn put(&self, bytes: &[u8]) -> Result<BlobRef> {
+        let blob = BlobRef::of(bytes);
+        if self.state().stored.contains(&blob) {
+            return Ok(blob);
+        }
+        let path = self.path(&blob);
+        let dir = path.parent().unwrap_or(&self.root).to_owned();
+        // A file of an earlier process counts only if it is whole: a machine may have died under it.
+        if fs::read(&path).is_ok_and(|found| found == bytes) {
+            self.state().stored.insert(blob.clone());
+            return Ok(blob);
+        }
+        let is_new_dir = !dir.is_dir();
+        fs::create_dir_all(&dir).map_err(Error::io("creating", &dir))?;
+        write_as(&dir, &path, bytes).map_err(Error::io("writing", &path))?;
+        let mut state = self.state();
+        state.stored.insert(blob.clone());
+        state.unsynced.push(path);
+        state.unsynced_dirs.insert(dir);
+        if is_new_dir {
+            state.unsynced_dirs.insert(self.root.clone());
+        }
+        Ok(blob)
+    }
+
+    /// Reads a payload and checks that it is the one that was stored.
+    pub(crate) fn get(&self, blob: &BlobRef) -> Result<Vec<u8>> {
+        let path = self.path(blob);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::BlobMissing { blob: blob.to_string(), path: self.root.clone() });
+            }
+            Err(source) => return Err(Error::Io { doing: "reading", path, source }),
+        };
+        if BlobRef::of(&bytes) != *blob {
+            let reason = "its content does not match its name".to_owned();
+            return Err(Error::Damaged { path, line: 1, reason });
+        }
+        Ok(bytes)
+    }
+
+    /// Makes every payload put so far durable, files before the folders that name them.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let (files, dirs) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.unsynced), std::mem::take(&mut state.unsynced_dirs))
+        };
+        for path in files.iter().chain(&dirs) {
+            File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(Error::io("making durable", path))?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, blob: &BlobRef) -> PathBuf {
+        let name = blob.as_str();
+        self.root.join(&name[..FAN_OUT_DIGITS]).join(&name[FAN_OUT_DIGITS..])
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing under this lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes under a temporary name in `dir`, then renames, so that `path` is never half a file.
+fn write_as(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}

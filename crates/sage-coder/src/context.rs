@@ -1,0 +1,140 @@
+//! What a run works with: the person's project, the state folder, the doors for effects and models.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sage_core::{
+    Clock, Decider, Interaction, NodeId, NodePhase, ProgressSink, Recorder, RunId, Seq,
+};
+use sage_log::{Redactor, RunLog};
+use sage_model::{ChatModel, Ledger};
+use sage_tool::{
+    Grant, Policy, ProcessLimits, SnapshotStore, ToolCx, ToolRegistry, Workspace,
+};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::options::RunOptions;
+
+/// Makes the models of a run once its log exists. The binary gives the router, a replay the record.
+pub type ModelFactory = Arc<
+    dyn Fn(Arc<dyn Recorder>, Arc<dyn ProgressSink>) -> sage_model::Result<Arc<dyn ChatModel>>
+        + Send
+        + Sync,
+>;
+
+/// Checks a final answer; the errors are for the model and the person.
+pub type AnswerCheck = Arc<dyn Fn(&Value) -> std::result::Result<(), Vec<String>> + Send + Sync>;
+
+/// The machine and the person, as the binary hands them over. Nothing here is looked up by this crate.
+#[derive(Clone)]
+pub struct Wiring {
+    /// The project's root.
+    pub project: PathBuf,
+    /// The person's own rules file, if there is a home.
+    pub user_rules: Option<PathBuf>,
+    /// Where copies for dry runs and replays are made.
+    pub temp: PathBuf,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Takes live hints.
+    pub progress: Arc<dyn ProgressSink>,
+    /// Asks the person.
+    pub interaction: Arc<dyn Interaction>,
+    /// In whose name plans are approved without asking.
+    pub approver: Decider,
+    /// Policy for tool calls.
+    pub policy: Arc<Policy>,
+    /// The clean environment for child processes.
+    pub child_env: Vec<(String, String)>,
+    /// Bounds for child processes.
+    pub process: ProcessLimits,
+    /// Removes secrets before anything reaches the disk.
+    pub redactor: Redactor,
+    /// Fault injection for crash tests.
+    pub kill_after: Option<Seq>,
+    /// Makes the models.
+    pub models: ModelFactory,
+    /// Checks the final answer against the schema.
+    pub check_answer: Option<AnswerCheck>,
+    /// The program's version.
+    pub sage_version: String,
+    /// Width for drawings, in columns.
+    pub width: usize,
+    /// Cancelled by Ctrl-C.
+    pub cancel: CancellationToken,
+}
+
+impl Wiring {
+    /// `.sage` of the project.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.project.join(".sage")
+    }
+}
+
+/// One run in progress.
+pub struct RunCx {
+    /// The machine and the person.
+    pub wiring: Wiring,
+    /// What was asked.
+    pub options: RunOptions,
+    /// The log.
+    pub log: Arc<RunLog>,
+    /// The models, behind journal and budget.
+    pub model: Arc<dyn ChatModel>,
+    /// What was spent.
+    pub ledger: Arc<Ledger>,
+    /// The tools.
+    pub tools: Arc<ToolRegistry>,
+    /// The files that the run works on: the project, or a copy of it.
+    pub workspace: Arc<Workspace>,
+    /// Saved states of files.
+    pub snapshots: Arc<SnapshotStore>,
+    /// Phases that an earlier process recorded, by attempt, so that they are not recorded again.
+    pub past_phases: BTreeMap<(NodeId, u32), Vec<(NodePhase, u32)>>,
+}
+
+impl RunCx {
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        self.log.run()
+    }
+
+    /// The log as lower layers see it.
+    #[must_use]
+    pub fn recorder(&self) -> Arc<dyn Recorder> {
+        self.log.clone()
+    }
+
+    /// The root of the files that the run works on.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.workspace.root()
+    }
+
+    /// What tools are handed for work under `grant`.
+    #[must_use]
+    pub fn tool_cx(&self, grant: Grant, cancel: CancellationToken) -> ToolCx {
+        ToolCx {
+            recorder: self.recorder(),
+            progress: self.wiring.progress.clone(),
+            interaction: self.wiring.interaction.clone(),
+            workspace: self.workspace.clone(),
+            snapshots: Some(self.snapshots.clone()),
+            grant,
+            process: self.wiring.process.clone(),
+            env: self.wiring.child_env.clone(),
+            policy: self.wiring.policy.clone(),
+            cancel,
+        }
+    }
+
+    /// Appends a fact.
+    pub fn emit(&self, event: impl Into<sage_core::EventKind>) -> Result<Seq> {
+        Ok(self.log.emit(event.into())?)
+    }
+}

@@ -1,0 +1,132 @@
+//! What can end a run before its tasks do.
+
+use std::path::PathBuf;
+
+use sage_core::{ErrorKind, RecordError};
+
+use crate::plan::Problem;
+
+/// A failure of the pipeline itself. A task that fails is not an error: it is an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log could not be written or read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A log on disk could not be opened or is damaged.
+    #[error(transparent)]
+    Log(#[from] sage_log::Error),
+    /// A model call failed for good.
+    #[error(transparent)]
+    Model(#[from] sage_model::Error),
+    /// A tool or the work tree failed in a way that no model can mend.
+    #[error(transparent)]
+    Tool(#[from] sage_tool::Error),
+    /// A conversation could not be held.
+    #[error(transparent)]
+    Agent(#[from] sage_agent::Error),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] sage_engine::Error),
+    /// A plan handed in by a person is not valid.
+    #[error("the plan {path} is not valid:{}", list(.problems))]
+    BadPlanFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problems: Vec<Problem>,
+    },
+    /// A plan handed in by a person is not even JSON.
+    #[error("the plan {path} is not JSON: {source}")]
+    PlanNotJson {
+        /// The file.
+        path: String,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// The planner's answers were no valid plan.
+    #[error("the planner gave no valid plan in {tries} tries:{}", list(.problems))]
+    NoPlan {
+        /// How often it was asked.
+        tries: u32,
+        /// What is wrong with the last answer.
+        problems: Vec<Problem>,
+    },
+    /// The plan was rejected.
+    #[error("the plan was rejected")]
+    PlanRejected,
+    /// A run that cannot be taken up again.
+    #[error("run {run} cannot be resumed: {why}")]
+    NotResumable {
+        /// The run.
+        run: sage_core::RunId,
+        /// Why.
+        why: String,
+    },
+    /// Files cannot be restored because they were changed since.
+    #[error("{} changed since the run and not by it: {}", count(.paths.len()), .paths.join(", "))]
+    ChangedSince {
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// A file of ours could not be read or written.
+    #[error("{doing} {path}")]
+    Io {
+        /// `reading` or `writing`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The final answer does not match `--output-schema`.
+    #[error("the final answer does not match the schema:{}", bullets(.errors))]
+    AnswerDoesNotMatch {
+        /// The violations.
+        errors: Vec<String>,
+    },
+    /// The run was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Who can do something about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Record(error) => error.kind(),
+            Self::Log(error) => error.kind(),
+            Self::Model(error) => error.kind(),
+            Self::Tool(error) => error.kind(),
+            Self::Agent(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::BadPlanFile { .. } | Self::PlanNotJson { .. } => ErrorKind::Config,
+            Self::NoPlan { .. } | Self::AnswerDoesNotMatch { .. } => ErrorKind::ModelAnswer,
+            Self::PlanRejected => ErrorKind::Rejected,
+            Self::NotResumable { .. } => ErrorKind::Usage,
+            Self::ChangedSince { .. } => ErrorKind::Rejected,
+            Self::Io { .. } => ErrorKind::Environment,
+            Self::Interrupted => ErrorKind::Interrupted,
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    bullets(&problems.iter().map(Problem::to_string).collect::<Vec<_>>())
+}
+
+fn bullets(lines: &[String]) -> String {
+    const MAX_SHOWN: usize = 12;
+    let mut out: String = lines.iter().take(MAX_SHOWN).map(|line| format!("\n  - {line}")).collect();
+    if lines.len() > MAX_SHOWN {
+        out.push_str(&format!("\n  - and {} more", lines.len() - MAX_SHOWN));
+    }
+    out
+}
+
+fn count(n: usize) -> String {
+    if n == 1 { "1 file was".to_owned() } else { format!("{n} files were") }
+}

@@ -1,0 +1,86 @@
+//! What a person asked of a run. Stored with its first event, so that a resume or a replay asks the same.
+
+use std::path::PathBuf;
+
+use sage_core::Limits;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How much a person takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A person reviews the plan.
+    Research,
+    /// No review; only policy questions remain.
+    Auto,
+    /// Never asks; a failed task is skipped with what depends on it, the rest goes on.
+    Silent,
+}
+
+impl Mode {
+    /// The name used in files and in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Research => "research",
+            Self::Auto => "auto",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// Everything about a run that is not the machine it runs on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunOptions {
+    /// The goal as typed.
+    pub goal: String,
+    /// How much a person takes part.
+    pub mode: Mode,
+    /// Deep verification: whole test suite before and after, second review of every change.
+    pub full: bool,
+    /// Stop after the plan.
+    pub plan_only: bool,
+    /// Work in a copy and leave the work tree as it is.
+    pub dry_run: bool,
+    /// Where that copy is.
+    pub overlay: Option<PathBuf>,
+    /// The plan handed in, as its file's name and text.
+    pub plan_file: Option<(String, String)>,
+    /// Globs that bound what is looked at and written.
+    pub include: Vec<String>,
+    /// Whether the planner may ask the person questions.
+    pub clarify: bool,
+    /// Tasks that run at the same time.
+    pub max_parallel: usize,
+    /// What the run may spend.
+    pub limits: Limits,
+    /// Repairs per attempt.
+    pub max_repairs: u32,
+    /// Turns of one conversation.
+    pub max_turns: u32,
+    /// Seconds that one verification command may take.
+    pub verify_timeout_s: u64,
+    /// Verification commands that the project's configuration names; they replace detected ones.
+    pub verify: Option<Vec<String>>,
+    /// Keep a failed task's changes instead of rolling them back.
+    pub keep_failed: bool,
+    /// JSON Schema of the final answer.
+    pub output_schema: Option<Value>,
+    /// Routing profile and overrides by role, for the record.
+    pub routing: Value,
+}
+
+impl RunOptions {
+    /// Model calls that a task may make when its plan does not say: the first conversation's turns,
+    /// each repair's, and a review of each.
+    #[must_use]
+    pub fn default_calls(&self) -> u32 {
+        const TURNS_PER_REPAIR: u32 = 6;
+        self.max_turns + self.max_repairs * TURNS_PER_REPAIR
+    }
+
+    /// Tokens that a task may use when its plan does not say.
+    pub const DEFAULT_TOKENS: u64 = 400_000;
+}

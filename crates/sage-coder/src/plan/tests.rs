@@ -1,0 +1,159 @@
+use std::collections::BTreeSet;
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn files() -> BTreeSet<String> {
+    ["src/a.py", "src/b.py", "README.md"].map(str::to_owned).into()
+}
+
+fn completed(json: &Value, source: Source) -> Result<(Plan, Vec<String>), Vec<Problem>> {
+    let mut plan = read(json, "the goal", source)?;
+    let tools = ["read", "edit", "write", "run"].map(str::to_owned);
+    let cx = CheckCx {
+        include: &[],
+        tools: &tools,
+        files: &files(),
+        default_calls: 30,
+        default_tokens: 1000,
+    };
+    let notes = check(&mut plan, &cx)?;
+    Ok((plan, notes))
+}
+
+fn check_errors(json: Value, source: Source, expected: Expect) {
+    let text = match completed(&json, source) {
+        Ok(_) => "valid".to_owned(),
+        Err(problems) => problems.iter().map(|p| format!("{p}\n")).collect(),
+    };
+    expected.assert_eq(&text);
+}
+
+fn task(id: &str, dependencies: &[&str], file: &str) -> Value {
+    json!({
+        "id": id, "description": "do it", "assigned_agent": "coder",
+        "dependencies": dependencies, "target_files": [file],
+    })
+}
+
+#[test]
+fn wrong_types_are_named_with_task_and_field_all_at_once() {
+    let bad = json!({"nodes": [
+        {"id": 7, "description": ["x"], "dependencies": {"a": 1}, "assigned_agent": "codre",
+         "target_files": [3], "budget": {"calls": -1, "usd": "much"}, "verification": {}},
+        "not a task",
+    ]});
+    check_errors(
+        bad,
+        Source::File,
+        expect![[r#"
+            nodes[0] (no id).id: must be a text, found the number 7
+            nodes[0] (no id).id: an id must not be empty
+            nodes[0] (no id).description: must be a text, found an array
+            nodes[0] (no id).description: must not be empty
+            nodes[0] (no id).dependencies: must be a list of texts, found an object
+            nodes[0] (no id).assigned_agent: unknown role "codre" (one of architect, coder, reviewer, test_engineer, documentation); did you mean "coder"?
+            nodes[0] (no id).target_files[0]: must be a text, found the number 3
+            nodes[1]: must be an object, found the text "not a task"
+        "#]],
+    );
+}
+
+#[test]
+fn unknown_fields_are_errors_for_people_and_dropped_for_models() {
+    let plan = json!({"nodes": [{
+        "id": "a", "description": "d", "assigned_agent": "coder", "target_files": ["x.py"],
+        "depends_on": [], "status": "pending", "dependancies": [],
+    }]});
+    check_errors(
+        plan.clone(),
+        Source::File,
+        expect![[r#"
+            nodes[0] (a): unknown field "depends_on"
+            nodes[0] (a): unknown field "dependancies"; did you mean "dependencies"?
+        "#]],
+    );
+    check_errors(plan, Source::Model, expect!["valid"]);
+}
+
+#[test]
+fn graphs_that_cannot_run_are_refused() {
+    check_errors(
+        json!([task("a", &["b"], "x.py"), task("b", &["a"], "y.py"), task("a", &[], "z.py")]),
+        Source::Model,
+        expect![[r#"
+            nodes[2] (a).id: the id a is used by more than one task
+            nodes[0] (a).dependencies: these tasks wait for each other: a -> b -> a
+        "#]],
+    );
+    check_errors(
+        json!([task("task_1", &["task_2"], "x.py"), task("task_2", &["task_1"], "y.py")]),
+        Source::Model,
+        expect![[r#"
+            nodes[0] (task_1).dependencies: these tasks wait for each other: task_1 -> task_2 -> task_1
+        "#]],
+    );
+    check_errors(
+        json!([task("task_1", &["task_2", "task_1"], "x.py"), task("task_02", &[], "y.py")]),
+        Source::Model,
+        expect![[r#"
+            nodes[0] (task_1).dependencies: there is no task task_2; did you mean task_02?
+            nodes[0] (task_1).dependencies: a task cannot wait for itself
+        "#]],
+    );
+}
+
+#[test]
+fn paths_that_leave_the_project_or_are_protected_are_refused() {
+    for path in ["/etc/passwd", "../x", "a/../../x", "~/x", ".git/config", "sub/.GIT/x", ".sage/policy.json", "C:/x"] {
+        let plan = json!([task("a", &[], path)]);
+        assert!(completed(&plan, Source::Model).is_err(), "{path} was accepted");
+    }
+}
+
+#[test]
+fn contracts_are_completed_and_parallel_writers_separated_with_a_note() {
+    let plan = json!([
+        task("a", &[], "src/a.py"),
+        task("b", &[], "src/b.py"),
+        task("c", &[], "src/a.py"),
+        {"id": "t", "description": "test", "assigned_agent": "tester", "dependencies": ["b"],
+         "target_file": "tests/test_b.py", "verification": "python3 -m unittest"},
+    ]);
+    let (plan, notes) = completed(&plan, Source::Model).unwrap();
+    expect![[r#"["c waits for a: both may write src/a.py"]"#]]
+        .assert_eq(&format!("{notes:?}"));
+    assert_eq!(plan.nodes[2].dependencies, [plan.nodes[0].id.clone()]);
+    assert_eq!(plan.nodes[3].paths, ["tests/test_b.py", "src/b.py"]);
+    assert_eq!(plan.nodes[3].commands(), ["python3 -m unittest"]);
+    assert_eq!(plan.nodes[0].budget.calls, Some(30));
+}
+
+#[test]
+fn a_completed_plan_reads_back_as_itself() {
+    let plan = json!([task("a", &[], "src/a[1].py"), task("b", &["a"], "src/b.py")]);
+    let (plan, _) = completed(&plan, Source::Model).unwrap();
+    let json: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    assert_eq!(completed(&json, Source::File).unwrap().0, plan);
+}
+
+#[test]
+fn a_task_without_anything_that_shows_it_is_done_is_refused() {
+    check_errors(
+        json!([{"id": "a", "description": "think hard", "assigned_agent": "coder"}]),
+        Source::Model,
+        expect![[r#"
+            nodes[0] (a).target_files: needs target_files, paths or acceptance: without them nothing could show that it is done
+        "#]],
+    );
+}
+
+#[test]
+fn no_json_value_makes_reading_panic() {
+    for value in [json!(null), json!(1), json!("x"), json!([]), json!({}), json!([[], {}, null]), json!({"nodes": null}), json!({"dag": {"nodes": {}}}), json!({"version": 99, "nodes": [{}]})] {
+        assert!(completed(&value, Source::Model).is_err());
+        assert!(completed(&value, Source::File).is_err());
+    }
+}

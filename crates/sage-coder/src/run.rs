@@ -1,0 +1,350 @@
+//! The pipeline: open the log, make a plan, have it approved, execute, verify, report.
+//!
+//! [`start`] and [`resume`] differ only in how the log is opened; from there on the same code runs,
+//! and what the log already has is not done again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sage_core::{
+    ErrorKind, Event, EventKind, NodeEvent, NodeId, Recorder, RunEvent, RunId, RunOutcome,
+    WorkspaceEvent,
+};
+use sage_engine::{GraphOutcome, NodeReport, NodeRunner, OnFailure, Rules as EngineRules};
+use sage_graph::NodeSpec;
+use sage_log::{LogOptions, Manifest, RunLog, Runs};
+use sage_model::{Budgeted, Ledger, Recorded};
+use sage_tool::{SnapshotStore, ToolRegistry, Workspace};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::{RunCx, Wiring};
+use crate::error::{Error, Result};
+use crate::options::{Mode, RunOptions};
+use crate::plan::Plan;
+use crate::report::{self, Report};
+use crate::{answer, overlay, planner, state, task, verify};
+
+/// How a run ended, for the caller's exit code and display.
+#[derive(Debug)]
+pub struct RunEnd {
+    /// The run.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// What sort of failure ended it, if one did.
+    pub kind: Option<ErrorKind>,
+    /// The error, with its causes, if one ended it.
+    pub error: Option<Error>,
+    /// Everything worth telling.
+    pub report: Report,
+}
+
+/// Starts a new run.
+///
+/// # Errors
+/// Only what keeps a run from existing at all (the log cannot be made, the options are not usable);
+/// any later failure is in the [`RunEnd`].
+pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Result<RunEnd> {
+    let state_dir = wiring.state_dir();
+    state::prepare(&state_dir)?;
+    if options.dry_run {
+        let copy = wiring.temp.join(format!("sage-dry-run-{run}"));
+        overlay::copy_tree(&wiring.project, &copy)?;
+        options.overlay = Some(copy);
+    }
+    let manifest = Manifest {
+        format_version: sage_core::EVENT_FORMAT_VERSION,
+        run: run.clone(),
+        goal: options.goal.clone(),
+        project: wiring.project.clone(),
+        started_at_ms: wiring.clock.now_ms(),
+        sage_version: wiring.sage_version.clone(),
+    };
+    let dir = Runs::new(state_dir.join("runs")).dir(&run);
+    let log = RunLog::create(&dir, manifest, log_options(wiring))?;
+    log.emit(
+        RunEvent::Started {
+            format_version: sage_core::EVENT_FORMAT_VERSION,
+            sage_version: wiring.sage_version.clone(),
+            goal: options.goal.clone(),
+            mode: options.mode.as_str().to_owned(),
+            options: serde_json::to_value(&options).unwrap_or_default(),
+        }
+        .into(),
+    )?;
+    drive(wiring.clone(), options, log, Vec::new()).await
+}
+
+/// Takes an interrupted run up where its log ends.
+///
+/// # Errors
+/// [`Error::NotResumable`] when the run is over or its copy is gone; log errors as they are.
+pub async fn resume(wiring: &Wiring, run: &RunId) -> Result<RunEnd> {
+    let dir = Runs::new(wiring.state_dir().join("runs")).dir(run);
+    let (log, loaded) = RunLog::reopen(&dir, log_options(wiring))?;
+    let no = |why: String| Error::NotResumable { run: run.clone(), why };
+    let options = options_of(&loaded.events).map_err(&no)?;
+    if let Some(outcome) = final_outcome(&loaded.events) {
+        return Err(no(format!("it is over ({})", report::outcome_word(outcome))));
+    }
+    if let Some(copy) = options.overlay.as_deref().filter(|copy| !copy.is_dir()) {
+        return Err(no(format!("the copy of its dry run is gone: {}", copy.display())));
+    }
+    let root = options.overlay.clone().unwrap_or_else(|| wiring.project.clone());
+    let changed_files = report::changed_since(&loaded.events, &Workspace::open(&root)?)?;
+    log.emit(
+        RunEvent::Resumed { sage_version: wiring.sage_version.clone(), changed_files }.into(),
+    )?;
+    drive(wiring.clone(), options, log, loaded.events).await
+}
+
+/// The options stored with the first event.
+pub fn options_of(events: &[Event]) -> std::result::Result<RunOptions, String> {
+    match events.first().map(|event| &event.kind) {
+        Some(EventKind::Run(RunEvent::Started { options, .. })) => {
+            serde_json::from_value(options.clone()).map_err(|error| format!("its options: {error}"))
+        }
+        _ => Err("its log does not begin with run.started".to_owned()),
+    }
+}
+
+/// How the run ended, if it ended in a way that leaves nothing to resume.
+fn final_outcome(events: &[Event]) -> Option<RunOutcome> {
+    let last = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Run(RunEvent::Finished { outcome, .. }) => Some(Some(*outcome)),
+        EventKind::Run(RunEvent::Resumed { .. }) => Some(None),
+        _ => None,
+    });
+    last.flatten().filter(|outcome| {
+        use RunOutcome::{Errored, Interrupted, ModelUnavailable, OutOfBudget};
+        !matches!(outcome, Interrupted | OutOfBudget | ModelUnavailable | Errored)
+    })
+}
+
+fn log_options(wiring: &Wiring) -> LogOptions {
+    LogOptions {
+        clock: wiring.clock.clone(),
+        redactor: wiring.redactor.clone(),
+        progress: wiring.progress.clone(),
+        kill_after: wiring.kill_after,
+    }
+}
+
+/// Builds what the run works with and sees it through to `run.finished`.
+async fn drive(
+    wiring: Wiring,
+    options: RunOptions,
+    log: RunLog,
+    past: Vec<Event>,
+) -> Result<RunEnd> {
+    let cx = Arc::new(assemble(wiring, options, log, &past)?);
+    let ended = execute(&cx, &past).await;
+    let (outcome, kind, error) = match ended {
+        Ok(outcome) => (outcome, None, None),
+        Err(error) => (outcome_of(&error), Some(error.kind()), Some(error)),
+    };
+    let exit_code = exit_code(outcome, kind);
+    let reason = reason(&cx, outcome, error.as_ref());
+    let finished = RunEvent::Finished { outcome, exit_code, reason };
+    // The log may be what failed; then there is nowhere left to write this.
+    let logged = cx.emit(finished).and_then(|_| Ok(cx.log.sync()?));
+    let report = report::build(&cx)?;
+    if logged.is_ok() {
+        report::write_views(&cx, &report)?;
+    }
+    if let Some(copy) = cx.options.overlay.as_deref().filter(|_| !is_resumable(outcome)) {
+        remove_copy(copy);
+    }
+    Ok(RunEnd { run: cx.run().clone(), outcome, kind, error, report })
+}
+
+fn remove_copy(copy: &Path) {
+    // A copy that cannot be removed is litter in the temporary folder, not a failure of the run.
+    let _ = std::fs::remove_dir_all(copy);
+}
+
+fn is_resumable(outcome: RunOutcome) -> bool {
+    matches!(
+        outcome,
+        RunOutcome::Interrupted | RunOutcome::OutOfBudget | RunOutcome::ModelUnavailable
+    )
+}
+
+fn assemble(wiring: Wiring, options: RunOptions, log: RunLog, past: &[Event]) -> Result<RunCx> {
+    let log = Arc::new(log);
+    let recorder: Arc<dyn Recorder> = log.clone();
+    let root = options.overlay.clone().unwrap_or_else(|| wiring.project.clone());
+    let workspace = Arc::new(Workspace::open(&root)?);
+    let snapshots = Arc::new(SnapshotStore::open(&wiring.state_dir().join("snapshots"))?);
+    let ledger = Arc::new(Ledger::new(options.limits, wiring.clock.clone()));
+    for event in past {
+        ledger.apply(event);
+    }
+    let router = (wiring.models)(recorder.clone(), wiring.progress.clone())?;
+    let budgeted = Budgeted::new(router, ledger.clone(), recorder.clone());
+    let model = Arc::new(Recorded::new(budgeted, recorder));
+    let mut past_phases: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for event in past {
+        if let EventKind::Node(NodeEvent::EnteredPhase { node, attempt, phase, round }) = &event.kind {
+            past_phases.entry((node.clone(), *attempt)).or_default().push((*phase, *round));
+        }
+    }
+    let tools = Arc::new(ToolRegistry::builtin());
+    Ok(RunCx { wiring, options, log, model, ledger, tools, workspace, snapshots, past_phases })
+}
+
+async fn execute(cx: &Arc<RunCx>, past: &[Event]) -> Result<RunOutcome> {
+    let plan = until_cancelled(cx, planner::approved_plan(cx)).await?;
+    if cx.options.plan_only {
+        return Ok(RunOutcome::Planned);
+    }
+    for task in &plan.nodes {
+        cx.ledger.limit_node(task.id.clone(), task.budget);
+    }
+    snapshot(cx, past, 0)?;
+    if cx.options.full {
+        until_cancelled(cx, verify::baseline(cx)).await?;
+    }
+    let outcome = execute_plan(cx, &plan, past).await?;
+    snapshot(cx, past, 1)?;
+    if cx.wiring.cancel.is_cancelled() {
+        return Err(Error::Interrupted);
+    }
+    if let Some(stopped) = stopped_by(cx, &outcome) {
+        return Ok(stopped);
+    }
+    let verified = until_cancelled(cx, verify::last(cx)).await?;
+    let all_done = outcome.failed.is_empty() && outcome.skipped.is_empty() && verified;
+    if cx.options.output_schema.is_some() {
+        until_cancelled(cx, answer::final_answer(cx, all_done)).await?;
+    }
+    Ok(if all_done { RunOutcome::Succeeded } else { RunOutcome::Failed })
+}
+
+/// Runs the plan's graph; every task is its own region.
+async fn execute_plan(cx: &Arc<RunCx>, plan: &Plan, past: &[Event]) -> Result<GraphOutcome> {
+    let graph = plan.compile().map_err(|problems| Error::BadPlanFile {
+        path: "in the log".to_owned(),
+        problems: problems
+            .iter()
+            .map(|problem| crate::plan::Problem { place: "nodes".into(), what: problem.to_string() })
+            .collect(),
+    })?;
+    let rules = EngineRules {
+        max_parallel: cx.options.max_parallel,
+        on_failure: match cx.options.mode {
+            // Going on where a person would want to look first wastes money; CI wants the rest done.
+            Mode::Research | Mode::Auto => OnFailure::StopStarting,
+            Mode::Silent => OnFailure::SkipDependents,
+        },
+    };
+    let runner = Arc::new(Tasks { cx: Arc::clone(cx), plan: Arc::new(plan.clone()) });
+    let cancel = cx.wiring.cancel.clone();
+    Ok(sage_engine::run(Arc::new(graph), rules, runner, cx.recorder(), past, cancel).await?)
+}
+
+struct Tasks {
+    cx: Arc<RunCx>,
+    plan: Arc<Plan>,
+}
+
+#[async_trait]
+impl NodeRunner for Tasks {
+    async fn run(&self, node: &NodeSpec, attempt: u32, cancel: CancellationToken) -> NodeReport {
+        let (cx, plan) = (Arc::clone(&self.cx), Arc::clone(&self.plan));
+        task::run(cx, plan, &node.id, attempt, cancel).await
+    }
+}
+
+/// Saves the state of all files: 0 before the run's first change, 1 after its last.
+fn snapshot(cx: &RunCx, past: &[Event], attempt: u32) -> Result<()> {
+    let is_taken = |event: &Event| {
+        matches!(&event.kind, EventKind::Workspace(WorkspaceEvent::Snapshotted { node, attempt: a, .. })
+            if *node == NodeId::run() && *a == attempt)
+    };
+    // The first state must stay the one before the first change, also after a crash.
+    if attempt == 0 && past.iter().any(is_taken) {
+        return Ok(());
+    }
+    let snapshot = cx.snapshots.take(&cx.workspace)?;
+    cx.emit(WorkspaceEvent::Snapshotted {
+        node: NodeId::run(),
+        attempt,
+        snapshot: snapshot.id.clone(),
+        n_files: snapshot.n_files(),
+        not_covered: snapshot.not_covered.clone(),
+    })?;
+    Ok(cx.log.sync()?)
+}
+
+/// Waits for a step of the run, or for the interruption of the run.
+async fn until_cancelled<T>(cx: &RunCx, step: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cx.wiring.cancel.cancelled() => Err(Error::Interrupted),
+        result = step => result,
+    }
+}
+
+/// Whether the tasks ended because no model could be reached, or the run's budget was used up.
+fn stopped_by(cx: &RunCx, outcome: &GraphOutcome) -> Option<RunOutcome> {
+    if outcome.interrupted.is_empty() {
+        return None;
+    }
+    let kinds = cx.log.events().into_iter().rev().filter_map(|event| match event.kind {
+        EventKind::Node(NodeEvent::Finished { error, .. }) => error,
+        _ => None,
+    });
+    kinds.into_iter().find_map(|kind| match kind {
+        ErrorKind::ModelUnavailable => Some(RunOutcome::ModelUnavailable),
+        ErrorKind::Budget => Some(RunOutcome::OutOfBudget),
+        ErrorKind::Interrupted => Some(RunOutcome::Interrupted),
+        ErrorKind::Internal | ErrorKind::Environment => Some(RunOutcome::Errored),
+        _ => None,
+    })
+}
+
+fn outcome_of(error: &Error) -> RunOutcome {
+    match error.kind() {
+        ErrorKind::ModelUnavailable => RunOutcome::ModelUnavailable,
+        ErrorKind::Budget => RunOutcome::OutOfBudget,
+        ErrorKind::Rejected => RunOutcome::Rejected,
+        ErrorKind::Interrupted => RunOutcome::Interrupted,
+        ErrorKind::ModelAnswer | ErrorKind::Tool => RunOutcome::Failed,
+        ErrorKind::Usage | ErrorKind::Config | ErrorKind::Environment | ErrorKind::Internal => {
+            RunOutcome::Errored
+        }
+    }
+}
+
+/// The documented exit code of a run's end.
+#[must_use]
+pub fn exit_code(outcome: RunOutcome, kind: Option<ErrorKind>) -> u8 {
+    match outcome {
+        RunOutcome::Succeeded | RunOutcome::Planned => 0,
+        RunOutcome::Failed => 1,
+        RunOutcome::Rejected => 3,
+        RunOutcome::ModelUnavailable => 5,
+        RunOutcome::OutOfBudget => 6,
+        RunOutcome::Interrupted => 130,
+        RunOutcome::Errored => match kind {
+            Some(ErrorKind::Usage) => 2,
+            Some(ErrorKind::Config | ErrorKind::Environment) => 4,
+            _ => 70,
+        },
+    }
+}
+
+/// Why the run ended as it did, in one line; empty on success.
+fn reason(cx: &RunCx, outcome: RunOutcome, error: Option<&Error>) -> String {
+    if let Some(error) = error {
+        return error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    }
+    match outcome {
+        RunOutcome::Succeeded | RunOutcome::Planned => String::new(),
+        _ => report::failures_line(&cx.log.events()),
+    }
+}
+

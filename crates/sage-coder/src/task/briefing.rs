@@ -1,0 +1,192 @@
+//! What a task's conversations start from: rules, project facts, file contents, what came before.
+//!
+//! Gathered once per attempt and journaled, so that a resumed attempt starts from the same words.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+
+use sage_agent::Prompt;
+use sage_core::{AgentRole, EventKind, NodeId, Recorder, ToolEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Attempt;
+use crate::error::Result;
+use crate::project::ProjectFacts;
+use crate::prompts::instructions;
+
+/// Rules given to a model, in bytes.
+pub(crate) const RULES_BYTES: usize = 6_000;
+
+/// Content of one file that is shown up front, in characters; more is for the read tool.
+const MAX_FILE_CHARS: usize = 24_000;
+
+/// Content of all files that are shown up front, in characters.
+const MAX_SHOWN_CHARS: usize = 60_000;
+
+/// Paths of the project that are listed up front.
+const MAX_LISTED: usize = 120;
+
+/// The facts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Briefing {
+    /// Rules by role, merged.
+    pub rules: Vec<(AgentRole, String)>,
+    /// Target files that existed when the attempt began.
+    pub existing: BTreeSet<String>,
+    /// Files shown up front, with their text.
+    pub files: Vec<(String, String)>,
+    /// Paths of the project, bounded.
+    pub listing: Vec<String>,
+    /// Number of files of the project.
+    pub n_files: usize,
+    /// What the tasks before this one handed over.
+    pub handovers: Vec<(NodeId, String)>,
+    /// Languages and commands of the project.
+    pub project: ProjectFacts,
+}
+
+/// Name under which a finished task's words for its dependents are gathered.
+const HANDOVER: &str = "handover";
+
+impl Attempt {
+    /// Gathers the briefing.
+    pub(super) async fn brief(&self) -> Result<Briefing> {
+        let value = self
+            .gather("briefing", async {
+                let briefing = self.compute_briefing().await?;
+                Ok(serde_json::to_value(briefing).unwrap_or_default())
+            })
+            .await?;
+        Ok(serde_json::from_value(value).unwrap_or_default())
+    }
+
+    async fn compute_briefing(&self) -> Result<Briefing> {
+        let files = crate::survey::files(&self.cx)?;
+        let project = crate::survey::project(&self.cx, &files).await;
+        let is_there = |path: &&String| files.binary_search(path).is_ok();
+        let existing: BTreeSet<String> =
+            self.task.target_files.iter().filter(is_there).cloned().collect();
+        let roles = [self.task.assigned_agent, AgentRole::Debugger, AgentRole::Reviewer];
+        let rules = crate::survey::rules(&self.cx)?;
+        let rules = roles.map(|role| (role, rules.for_role(role, RULES_BYTES))).to_vec();
+        let mut shown = existing.clone();
+        // Tests are written against what the tasks before produced.
+        for dependency in &self.task.dependencies {
+            let targets = self.plan.task(dependency).map(|task| &task.target_files);
+            shown.extend(targets.into_iter().flatten().filter(is_there).cloned());
+        }
+        Ok(Briefing {
+            rules,
+            files: self.texts(shown.into_iter()),
+            listing: files.iter().take(MAX_LISTED).cloned().collect(),
+            n_files: files.len(),
+            handovers: self.handovers(),
+            existing,
+            project,
+        })
+    }
+
+    /// Current text of the given files, each and together bounded.
+    pub(super) fn texts(&self, paths: impl Iterator<Item = String>) -> Vec<(String, String)> {
+        let mut left = MAX_SHOWN_CHARS;
+        let mut texts = Vec::new();
+        for path in paths {
+            let Ok(work_path) = self.cx.workspace.resolve(&path) else { continue };
+            let Ok(bytes) = self.cx.workspace.read(&work_path) else { continue };
+            if bytes.contains(&0) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let text = sage_core::head_and_tail(&text, MAX_FILE_CHARS.min(left));
+            left = left.saturating_sub(text.chars().count());
+            texts.push((path, text));
+            if left == 0 {
+                break;
+            }
+        }
+        texts
+    }
+
+    /// Stores this task's words for the tasks that depend on it.
+    pub(super) async fn hand_over(&self, text: &str) -> Result<()> {
+        let text = Value::String(text.to_owned());
+        self.gather(HANDOVER, async { Ok(text) }).await.map(drop)
+    }
+
+    fn handovers(&self) -> Vec<(NodeId, String)> {
+        let name = format!("gather:{HANDOVER}");
+        let mut found: Vec<(NodeId, String)> = Vec::new();
+        for event in self.cx.log.events() {
+            let EventKind::Tool(ToolEvent::Finished { call, tool, result, .. }) = event.kind else {
+                continue;
+            };
+            if tool != name || !self.task.dependencies.contains(&call.node) {
+                continue;
+            }
+            let Ok(bytes) = self.cx.log.get(&result) else { continue };
+            let text: String = serde_json::from_slice(&bytes).unwrap_or_default();
+            found.retain(|(node, _)| *node != call.node);
+            found.push((call.node, text));
+        }
+        // The log's order of parallel tasks varies; the plan's does not.
+        found.sort_by_key(|(node, _)| self.task.dependencies.iter().position(|id| id == node));
+        found
+    }
+
+    /// Standing instructions for a conversation of this task.
+    pub(super) fn system(&self, role: AgentRole, briefing: &Briefing) -> String {
+        let rules = briefing.rules.iter().find(|(of, _)| *of == role).map(|(_, text)| text.as_str());
+        Prompt {
+            role,
+            instructions: instructions(role),
+            rules: rules.unwrap_or_default(),
+            facts: &briefing.project.describe(),
+        }
+        .assemble()
+    }
+
+    /// The task in words, for the first message of a conversation.
+    pub(super) fn assignment(&self, briefing: &Briefing, files: &[(String, String)]) -> String {
+        let task = &self.task;
+        let mut out = format!("task: {}\ngoal of the whole run: {}\n\n{}\n", task.id, self.plan.goal, task.description);
+        if !task.target_files.is_empty() {
+            let name = |path: &String| {
+                if briefing.existing.contains(path) { path.clone() } else { format!("{path} (new)") }
+            };
+            let names: Vec<String> = task.target_files.iter().map(name).collect();
+            out.push_str(&format!("\nfiles of this task: {}\n", names.join(", ")));
+        }
+        if !task.commands().is_empty() {
+            out.push_str("\nthe program will run, and these must exit 0:\n");
+            for command in task.commands() {
+                out.push_str(&format!("  {command}\n"));
+            }
+        }
+        for (node, text) in briefing.handovers.iter().filter(|(_, text)| !text.is_empty()) {
+            out.push_str(&format!("\n{node} is done and says: {text}\n"));
+        }
+        for (path, text) in files {
+            out.push_str(&format!("\n<file path=\"{path}\">\n{text}"));
+            if !text.ends_with('\n') {
+                out.push('\n');
+            }
+            out.push_str("</file>\n");
+        }
+        if briefing.n_files > 0 {
+            let more = briefing.n_files.saturating_sub(briefing.listing.len());
+            let more = if more > 0 { format!("\n({more} more)") } else { String::new() };
+            out.push_str(&format!("\nrepository files:\n{}{more}\n", briefing.listing.join("\n")));
+        }
+        out
+    }
+
+    /// Journals a value that this program computes from the world.
+    pub(super) async fn gather(
+        &self,
+        name: &str,
+        compute: impl Future<Output = Result<Value>> + Send,
+    ) -> Result<Value> {
+        crate::survey::gather(&self.cx, self.calls.next(), name, compute).await
+    }
+}

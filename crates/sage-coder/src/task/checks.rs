@@ -1,0 +1,216 @@
+//! The deterministic checks of an attempt: declared files, syntax, generated tests, acceptance.
+
+use std::time::Duration;
+
+use sage_core::{AgentRole, CheckKind};
+use sage_tool::{CheckResult, CheckSpec};
+
+use super::briefing::Briefing;
+use super::changes::Changes;
+use super::implement::Written;
+use super::{Attempt, Failure};
+use crate::error::Result;
+use crate::project;
+
+/// Output of a failing command that the repair sees, in characters.
+const MAX_OUTPUT_CHARS: usize = 6_000;
+
+/// Files that are checked for syntax per attempt, at most.
+const MAX_SYNTAX_CHECKS: usize = 40;
+
+/// Seconds that a syntax check may take.
+const SYNTAX_TIMEOUT_S: u64 = 20;
+
+impl Attempt {
+    /// The change is there, the declared files exist, and what was written parses.
+    pub(super) async fn check(
+        &self,
+        briefing: &Briefing,
+        written: &Written,
+        changes: &Changes,
+    ) -> Result<Option<Failure>> {
+        let task = &self.task;
+        if task.writes() && changes.files.is_empty() {
+            // A task without files is judged by its commands alone.
+            if !task.target_files.is_empty() || task.commands().is_empty() {
+                return Ok(Some(nothing_changed(written)));
+            }
+        }
+        let missing: Vec<&str> = task
+            .target_files
+            .iter()
+            .filter(|path| !self.is_settled(path, briefing, changes))
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() && task.writes() {
+            let summary = format!("not written: {}", missing.join(", "));
+            let trouble = written.trouble.clone().unwrap_or_default();
+            return Ok(Some(Failure::repairable(summary, trouble)));
+        }
+        if let Some(failure) = self.check_syntax(briefing, changes).await? {
+            return Ok(Some(failure));
+        }
+        // With acceptance commands to decide, a conversation that ended badly may still have succeeded.
+        match &written.trouble {
+            Some(trouble) if task.commands().is_empty() => {
+                Ok(Some(Failure::repairable(first_line(trouble), trouble.clone())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A declared file is settled when it exists, or when this attempt deleted it.
+    fn is_settled(&self, path: &str, briefing: &Briefing, changes: &Changes) -> bool {
+        match changes.files.iter().find(|file| file.path == path) {
+            Some(file) => file.exists || file.existed,
+            None => briefing.existing.contains(path),
+        }
+    }
+
+    async fn check_syntax(
+        &self,
+        briefing: &Briefing,
+        changes: &Changes,
+    ) -> Result<Option<Failure>> {
+        let present = changes.files.iter().filter(|file| file.exists);
+        for file in present.take(MAX_SYNTAX_CHECKS) {
+            let Some(command) = project::syntax_check_for(&file.path, &briefing.project) else {
+                continue;
+            };
+            let shown = format!("parse {}", file.path);
+            let timeout_s = SYNTAX_TIMEOUT_S;
+            let result = self.run_check(CheckKind::Lint, &shown, command, timeout_s).await?;
+            // A missing interpreter says nothing about the file.
+            if !result.passed && !result.not_found() {
+                let summary = format!("{} does not parse", file.path);
+                return Ok(Some(Failure::repairable(summary, excerpt(&shown, &result))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Test files that this attempt wrote are executed, and at least one test must run.
+    pub(super) async fn run_generated_tests(
+        &self,
+        briefing: &Briefing,
+        changes: &Changes,
+        round: u32,
+    ) -> Result<Option<Failure>> {
+        let tests: Vec<&str> = changes
+            .files
+            .iter()
+            .filter(|file| file.exists && project::is_test_file(&file.path))
+            .map(|file| file.path.as_str())
+            .collect();
+        let accepted = self.task.commands();
+        let mut entered = false;
+        for path in tests {
+            // An acceptance command that runs the file is run anyway, just after this.
+            if accepted.iter().any(|command| project::runs_test_file(command, path)) {
+                continue;
+            }
+            let Some(command) = project::test_command_for(path, &briefing.project) else { continue };
+            if !entered {
+                self.enter(sage_core::NodePhase::Test, round)?;
+                entered = true;
+            }
+            let command = project::runnable(&command, &briefing.project);
+            let timeout_s = self.cx.options.verify_timeout_s;
+            let result = self
+                .run_check(CheckKind::GeneratedTest, &command.shown, command.line, timeout_s)
+                .await?;
+            if let Some(failure) = judge(&command.shown, &result, true) {
+                return Ok(Some(failure));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The acceptance commands; where there are none, the project's own verification.
+    pub(super) async fn verify(&self, briefing: &Briefing, round: u32) -> Result<Option<Failure>> {
+        let accepted: Vec<String> = self.task.commands().into_iter().map(str::to_owned).collect();
+        let (kind, commands) = if accepted.is_empty() {
+            // Later tasks write the tests of earlier ones, so only the last word counts as the project's.
+            let is_last = !self.plan.nodes.iter().any(|task| task.dependencies.contains(&self.task.id));
+            let own = if is_last && self.task.assigned_agent != AgentRole::Architect {
+                self.cx.options.verify.clone().unwrap_or_else(|| briefing.project.verify_lines())
+            } else {
+                Vec::new()
+            };
+            (CheckKind::Project, own)
+        } else {
+            (CheckKind::Acceptance, accepted)
+        };
+        if commands.is_empty() {
+            return Ok(None);
+        }
+        self.enter(sage_core::NodePhase::Verify, round)?;
+        for command in commands {
+            let command = project::runnable(&command, &briefing.project);
+            let timeout_s = self.cx.options.verify_timeout_s;
+            let result = self.run_check(kind, &command.shown, command.line, timeout_s).await?;
+            let must_run_tests = kind == CheckKind::Acceptance;
+            if let Some(failure) = judge(&command.shown, &result, must_run_tests) {
+                return Ok(Some(failure));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn run_check(
+        &self,
+        kind: CheckKind,
+        shown: &str,
+        command: String,
+        timeout_s: u64,
+    ) -> Result<CheckResult> {
+        let spec = CheckSpec {
+            kind,
+            shown: shown.to_owned(),
+            command,
+            timeout: Duration::from_secs(timeout_s),
+            count_tests: project::count_tests,
+        };
+        let cx = self.tool_cx(self.grant()?);
+        Ok(self.cx.tools.check(&cx, self.calls.next(), spec).await?)
+    }
+}
+
+/// Whether a command's result counts; a runner that ran no test proves nothing.
+fn judge(command: &str, result: &CheckResult, must_run_tests: bool) -> Option<Failure> {
+    if result.passed && !(must_run_tests && result.n_tests == Some(0)) {
+        return None;
+    }
+    if result.n_tests == Some(0) && !must_run_tests {
+        // The project has a runner but no tests yet: no evidence, and no failure.
+        return None;
+    }
+    let why = match (result.timed_out, result.n_tests, result.exit_code) {
+        (true, _, _) => "timed out".to_owned(),
+        (_, Some(0), _) => "ran no test".to_owned(),
+        (_, _, Some(code)) => format!("exited {code}"),
+        (_, _, None) => "was killed".to_owned(),
+    };
+    Some(Failure::repairable(format!("`{command}` {why}"), excerpt(command, result)))
+}
+
+fn excerpt(command: &str, result: &CheckResult) -> String {
+    let output = sage_core::head_and_tail(result.output.trim_end(), MAX_OUTPUT_CHARS);
+    format!("$ {command}\n{output}\n")
+}
+
+fn nothing_changed(written: &Written) -> Failure {
+    let detail = written.trouble.clone().unwrap_or_else(|| {
+        let said: String = written.summary.chars().take(600).collect();
+        format!("No file was changed. The answer was: {said}")
+    });
+    let summary = match &written.trouble {
+        Some(trouble) => format!("nothing was changed: {}", first_line(trouble)),
+        None => "nothing was changed".to_owned(),
+    };
+    Failure::repairable(summary, detail)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,129 @@
+//! Judging a change with a model, when deterministic checks leave something to decide.
+
+use sage_agent::Conversation;
+use sage_core::AgentRole;
+use serde_json::{Value, json};
+
+use super::briefing::Briefing;
+use super::changes::Changes;
+use super::{Attempt, Failure};
+use crate::error::Result;
+
+/// Changed lines from which a change is reviewed even without `--full`.
+const LARGE_CHANGE_LINES: u64 = 400;
+
+/// Removed lines from which a change is reviewed even without `--full`.
+const LARGE_REMOVAL_LINES: u64 = 120;
+
+/// Parts of paths that make any change worth a second look.
+const SENSITIVE: &[&str] = &[
+    "auth", "crypt", "secret", "password", "credential", "permission", "payment", "migration",
+    ".github/", ".gitlab-ci", "dockerfile", "deploy",
+];
+
+impl Attempt {
+    /// A review costs a model call, so it happens only where it can decide something.
+    pub(super) fn wants_review(&self, changes: &Changes) -> bool {
+        if self.task.assigned_agent == AgentRole::Reviewer {
+            return true;
+        }
+        if changes.files.is_empty() {
+            return false;
+        }
+        let deleted = changes.files.iter().any(|file| file.existed && !file.exists);
+        let sensitive = changes.files.iter().any(|file| {
+            let path = file.path.to_lowercase();
+            file.existed && SENSITIVE.iter().any(|part| path.contains(part))
+        });
+        self.cx.options.full
+            || deleted
+            || sensitive
+            || changes.lines_removed() >= LARGE_REMOVAL_LINES
+            || changes.lines_touched() >= LARGE_CHANGE_LINES
+    }
+
+    /// Asks the reviewer; a verdict of `fail` names what to repair.
+    pub(super) async fn review(
+        &self,
+        briefing: &Briefing,
+        changes: &Changes,
+    ) -> Result<Option<Failure>> {
+        let diff = match self.task.assigned_agent {
+            AgentRole::Reviewer => self.diff_of_dependencies(changes).await?,
+            _ => changes.diff.clone(),
+        };
+        let mut conversation = Conversation::new(self.system(AgentRole::Reviewer, briefing));
+        conversation.user(format!(
+            "task: {}\n{}\n\nThe change:\n{diff}",
+            self.task.id, self.task.description
+        ));
+        let mut agent = self.agent(AgentRole::Reviewer, self.reading()?, 0);
+        let schema = verdict_schema();
+        let verdict = agent.ask_json(&mut conversation, "verdict", &schema, &read_verdict).await?;
+        let issues = match verdict {
+            Ok(issues) => issues,
+            Err(failure) => {
+                let detail = failure.errors.join("\n");
+                let summary = "the review gave no usable verdict";
+                return Ok(Some(Failure { repairable: false, ..Failure::repairable(summary, detail) }));
+            }
+        };
+        if issues.is_empty() {
+            return Ok(None);
+        }
+        let summary = format!("review found {} issue(s): {}", issues.len(), issues[0]);
+        Ok(Some(Failure::repairable(summary, format!("The review found:\n- {}", issues.join("\n- ")))))
+    }
+
+    /// What the tasks before this one changed, as this one's subject.
+    async fn diff_of_dependencies(&self, own: &Changes) -> Result<String> {
+        let value = self
+            .gather("diff of dependencies", async {
+                let mut diff = String::new();
+                for dependency in &self.task.dependencies {
+                    diff.push_str(&crate::report::diff_of_node(&self.cx, dependency)?);
+                }
+                Ok(json!(sage_core::head_and_tail(&diff, 24_000)))
+            })
+            .await?;
+        Ok(format!("{}{}", value.as_str().unwrap_or_default(), own.diff))
+    }
+}
+
+fn verdict_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "verdict": {"type": "string", "enum": ["pass", "fail"]},
+            "issues": {"type": "array", "items": {
+                "type": "object",
+                "properties": {"file": {"type": "string"}, "what": {"type": "string"}},
+                "required": ["file", "what"],
+                "additionalProperties": false
+            }}
+        },
+        "required": ["verdict", "issues"],
+        "additionalProperties": false
+    })
+}
+
+/// The issues of a verdict, one line each; empty when it passes.
+fn read_verdict(value: &Value) -> std::result::Result<Vec<String>, Vec<String>> {
+    let verdict = value.get("verdict").and_then(Value::as_str).map(str::to_lowercase);
+    let issues = value.get("issues").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let line = |issue: &Value| match issue {
+        Value::String(text) => text.clone(),
+        other => {
+            let text = |name| other.get(name).and_then(Value::as_str).unwrap_or_default();
+            format!("{}: {}", text("file"), text("what"))
+        }
+    };
+    match verdict.as_deref() {
+        Some("pass") => Ok(Vec::new()),
+        Some("fail") if issues.is_empty() => {
+            Err(vec!["a verdict of \"fail\" must name at least one issue".to_owned()])
+        }
+        Some("fail") => Ok(issues.iter().map(line).collect()),
+        _ => Err(vec!["\"verdict\" must be \"pass\" or \"fail\"".to_owned()]),
+    }
+}

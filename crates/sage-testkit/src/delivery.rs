@@ -65,6 +65,9 @@ pub(crate) fn deliver(
     fault: Option<Fault>,
 ) -> io::Result<()> {
     server.pause(reply.delay);
+    if !request.stream {
+        server.end_call(request.index);
+    }
     match &fault {
         Some(Fault::Silent) => {
             connection.hold();
@@ -145,6 +148,9 @@ fn stream(
     for (position, frame) in frames.iter().enumerate() {
         if let Some(Fault::SlowDrip(pause)) = fault {
             server.pause(*pause);
+        }
+        if position + 1 == frames.len() {
+            server.end_call(request.index);
         }
         // Real streams do not respect frame boundaries: every third frame comes in two pieces.
         let cut = if position % 3 == 2 { frame.bytes.len() / 2 } else { 0 };

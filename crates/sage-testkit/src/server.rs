@@ -78,9 +78,11 @@ impl Shared {
         request
     }
 
+    /// Notes that a call is answered; the first note counts. To be called before the last bytes go
+    /// out, so that a client which has the whole answer finds it noted.
     pub(crate) fn end_call(&self, index: usize) {
-        let ended = Some(self.started.elapsed());
-        self.lock().calls[index].ended = ended;
+        let now = self.started.elapsed();
+        self.lock().calls[index].ended.get_or_insert(now);
     }
 
     /// Waits, unless the server ends before that.

@@ -25,7 +25,7 @@ impl Client {
     pub(crate) fn connect(base_url: &str) -> Self {
         let rest = base_url.strip_prefix("http://").unwrap();
         let stream = TcpStream::connect(rest.split('/').next().unwrap()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(400))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         Self { stream: BufReader::new(stream) }
     }
 

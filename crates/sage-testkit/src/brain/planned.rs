@@ -369,7 +369,7 @@ impl PlannedBrain {
         }
         let verdict = match &request.response_schema {
             Some(schema) => approving(schema, 0),
-            None => json!({"verdict": "approve", "issues": []}),
+            None => json!({"verdict": "pass", "issues": []}),
         };
         let summary = json!({"summary": verdict.to_string()});
         let reply = Reply::json(&verdict);
@@ -451,7 +451,7 @@ fn waits_for_more(request: &SeenRequest) -> bool {
 /// A value that fits a JSON Schema and says yes wherever it can.
 fn approving(schema: &Value, depth: usize) -> Value {
     const MAX_DEPTH: usize = 8;
-    const YES: [&str; 6] = ["approve", "approved", "pass", "passed", "accept", "ok"];
+    const YES: [&str; 6] = ["pass", "passed", "approve", "approved", "accept", "ok"];
     if depth > MAX_DEPTH {
         return Value::Null;
     }

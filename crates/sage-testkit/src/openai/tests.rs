@@ -1,4 +1,5 @@
 use std::io::ErrorKind;
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -226,29 +227,30 @@ fn a_server_ends_at_once_while_a_client_waits() {
     }
     let begun = Instant::now();
     drop(server);
-    assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     assert!(waiting.join().unwrap().broken.is_some());
 }
 
 #[test]
 fn calls_are_served_at_the_same_time() {
-    let pause = Duration::from_millis(150);
-    let server = FakeOpenAi::start(move |_: &SeenRequest| Reply::text("ok").after(pause));
+    // Nobody is answered until all five are there.
+    let all_here = Barrier::new(5);
+    let server = FakeOpenAi::start(move |_: &SeenRequest| {
+        all_here.wait();
+        Reply::text("ok")
+    });
     let url = server.url();
-    let begun = Instant::now();
-    let clients: Vec<_> = (0..5)
-        .map(|_| {
-            let url = url.clone();
-            thread::spawn(move || {
-                let body = streaming(json!([]));
-                Client::connect(&url).post("/v1/chat/completions", &body).status
-            })
+    let ask = || {
+        let url = url.clone();
+        thread::spawn(move || {
+            let body = streaming(json!([]));
+            Client::connect(&url).post("/v1/chat/completions", &body).status
         })
-        .collect();
+    };
+    let clients: Vec<_> = (0..5).map(|_| ask()).collect();
     for client in clients {
         assert_eq!(client.join().unwrap(), 200);
     }
-    assert!(begun.elapsed() < pause * 4, "{:?}", begun.elapsed());
 }
 
 #[test]

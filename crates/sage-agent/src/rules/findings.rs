@@ -74,9 +74,10 @@ pub(super) fn validate(files: &[RulesFile]) -> Vec<Finding> {
         found.extend(about_file(file));
         for rule in rules_of(file) {
             let words = rule.item.text.as_str();
-            found.extend(phrases::unsafe_order(words, &rule.item.scope).map(|order| {
-                rule.finding(FindingKind::Unsafe, format!("asks to {order}"))
-            }));
+            found.extend(
+                phrases::unsafe_order(words, &rule.item.scope)
+                    .map(|order| rule.finding(FindingKind::Unsafe, format!("asks to {order}"))),
+            );
             found.extend(phrases::vague_wish(words).map(|wish| {
                 let text = format!("{wish:?} cannot be checked; say what to do and where");
                 rule.finding(FindingKind::Vague, text)

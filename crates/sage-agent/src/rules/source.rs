@@ -69,11 +69,8 @@ pub fn sources(home: Option<&Path>, root: &Path, folders: &[String]) -> io::Resu
     }
     found.push(in_project(Layer::Legacy, ".sage-rules.md".to_owned()));
     for folder in with_parents(folders) {
-        let shown = if folder.is_empty() {
-            "AGENTS.md".to_owned()
-        } else {
-            format!("{folder}/AGENTS.md")
-        };
+        let shown =
+            if folder.is_empty() { "AGENTS.md".to_owned() } else { format!("{folder}/AGENTS.md") };
         found.push(in_project(Layer::Agents { folder }, shown));
     }
     Ok(found)

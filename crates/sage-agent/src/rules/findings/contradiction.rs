@@ -16,17 +16,85 @@ const SIMILAR: f64 = 0.75;
 
 /// Words that say nothing about what a rule is about.
 const FILLERS: &[&str] = &[
-    "a", "all", "always", "an", "and", "any", "are", "avoid", "be", "do", "don't", "dont", "every",
-    "for", "in", "is", "it", "make", "must", "mustn't", "never", "no", "not", "of", "on", "only",
-    "or", "our", "please", "prefer", "should", "shouldn't", "sure", "that", "the", "this", "to",
-    "use", "using", "we", "with", "without", "you", "your",
+    "a",
+    "all",
+    "always",
+    "an",
+    "and",
+    "any",
+    "are",
+    "avoid",
+    "be",
+    "do",
+    "don't",
+    "dont",
+    "every",
+    "for",
+    "in",
+    "is",
+    "it",
+    "make",
+    "must",
+    "mustn't",
+    "never",
+    "no",
+    "not",
+    "of",
+    "on",
+    "only",
+    "or",
+    "our",
+    "please",
+    "prefer",
+    "should",
+    "shouldn't",
+    "sure",
+    "that",
+    "the",
+    "this",
+    "to",
+    "use",
+    "using",
+    "we",
+    "with",
+    "without",
+    "you",
+    "your",
 ];
 
 /// Words that limit a rule to a part of the code.
 const SCOPES: &[&str] = &[
-    "bash", "c", "c++", "css", "docs", "documentation", "examples", "go", "golang", "html", "java",
-    "javascript", "js", "json", "kotlin", "makefile", "makefiles", "markdown", "php", "python",
-    "ruby", "rust", "scripts", "shell", "sql", "swift", "tests", "toml", "ts", "typescript", "yaml",
+    "bash",
+    "c",
+    "c++",
+    "css",
+    "docs",
+    "documentation",
+    "examples",
+    "go",
+    "golang",
+    "html",
+    "java",
+    "javascript",
+    "js",
+    "json",
+    "kotlin",
+    "makefile",
+    "makefiles",
+    "markdown",
+    "php",
+    "python",
+    "ruby",
+    "rust",
+    "scripts",
+    "shell",
+    "sql",
+    "swift",
+    "tests",
+    "toml",
+    "ts",
+    "typescript",
+    "yaml",
 ];
 
 /// What one rule says, as far as words tell.
@@ -131,7 +199,9 @@ fn main_clause<'w, 'a>(words: &'w [&'a str]) -> &'w [&'a str] {
     let turns = |at: usize| match words[at] {
         "instead" | "over" | "unless" | "except" | "because" => at > 1,
         "rather" => words.get(at + 1) == Some(&"than"),
-        "not" => at > 1 && !["do", "must", "should", "may", "can", "is", "are"].contains(&words[at - 1]),
+        "not" => {
+            at > 1 && !["do", "must", "should", "may", "can", "is", "are"].contains(&words[at - 1])
+        }
         _ => false,
     };
     let end = (0..words.len()).find(|at| turns(*at)).unwrap_or(words.len());
@@ -140,7 +210,8 @@ fn main_clause<'w, 'a>(words: &'w [&'a str]) -> &'w [&'a str] {
 
 /// A word without list marks and plural.
 fn stem(word: &str) -> String {
-    let word: String = word.chars().filter(|c| c.is_alphanumeric() || "_-.+#/".contains(*c)).collect();
+    let word: String =
+        word.chars().filter(|c| c.is_alphanumeric() || "_-.+#/".contains(*c)).collect();
     let word = word.trim_start_matches('-');
     match word.strip_suffix('s') {
         Some(singular) if singular.len() > 2 && !singular.ends_with('s') => singular.to_owned(),
@@ -172,7 +243,8 @@ fn is_choice(words: &[&str], at: usize) -> bool {
     const MAX_CHOICE_WORDS: usize = 6;
     let before = at.checked_sub(1).map(|before| words[before]);
     let follows_verb = before.is_some_and(|word| {
-        ["use", "prefer", "no", "avoid", "with", "using"].contains(&word) || word.parse::<u64>().is_ok()
+        ["use", "prefer", "no", "avoid", "with", "using"].contains(&word)
+            || word.parse::<u64>().is_ok()
     });
     words.len() <= MAX_CHOICE_WORDS && follows_verb
 }
@@ -189,7 +261,10 @@ fn numbers(words: &[&str]) -> Vec<(&'static str, u64)> {
                     .iter()
                     .any(|word| has(word)),
         ),
-        ("indentation width", (has("spaces") || has("indent") || has("indentation")) && !has("line")),
+        (
+            "indentation width",
+            (has("spaces") || has("indent") || has("indentation")) && !has("line"),
+        ),
     ];
     let number = words.iter().find_map(|word| word.trim_end_matches('%').parse::<u64>().ok());
     let set = topics.into_iter().filter(|(_, applies)| *applies);

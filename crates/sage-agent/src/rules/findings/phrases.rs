@@ -52,8 +52,22 @@ const UNSAFE_NEGATIONS: &[(&str, &str)] = &[
 
 /// What turns a phrase of [`UNSAFE`] into a good rule when it stands before it.
 const NEGATIONS: &[&str] = &[
-    "never", "not", "don't", "dont", "no", "avoid", "without", "forbidden", "refuse", "cannot",
-    "can't", "mustn't", "shouldn't", "neither", "nor", "prohibited",
+    "never",
+    "not",
+    "don't",
+    "dont",
+    "no",
+    "avoid",
+    "without",
+    "forbidden",
+    "refuse",
+    "cannot",
+    "can't",
+    "mustn't",
+    "shouldn't",
+    "neither",
+    "nor",
+    "prohibited",
 ];
 
 /// Negations that are none: "do not hesitate to skip tests".
@@ -61,12 +75,38 @@ const FALSE_NEGATIONS: &[&str] = &["hesitate", "afraid", "forget", "fail", "worr
 
 /// Wishes without content, as whole rules or nearly so.
 const VAGUE: &[&str] = &[
-    "good code", "clean code", "nice code", "quality code", "high quality", "great code",
-    "readable code", "maintainable code", "be careful", "be smart", "be creative", "be helpful",
-    "be professional", "be consistent", "do your best", "best practices", "common sense",
-    "make it work", "make sure it works", "production ready", "production-ready", "keep it simple",
-    "think carefully", "think hard", "don't make mistakes", "no mistakes", "no bugs",
-    "bug-free", "write good", "as needed", "when appropriate", "if possible",
+    "good code",
+    "clean code",
+    "nice code",
+    "quality code",
+    "high quality",
+    "great code",
+    "readable code",
+    "maintainable code",
+    "be careful",
+    "be smart",
+    "be creative",
+    "be helpful",
+    "be professional",
+    "be consistent",
+    "do your best",
+    "best practices",
+    "common sense",
+    "make it work",
+    "make sure it works",
+    "production ready",
+    "production-ready",
+    "keep it simple",
+    "think carefully",
+    "think hard",
+    "don't make mistakes",
+    "no mistakes",
+    "no bugs",
+    "bug-free",
+    "write good",
+    "as needed",
+    "when appropriate",
+    "if possible",
 ];
 
 /// A vague wish in a longer rule is taken as its introduction and left alone.
@@ -150,7 +190,9 @@ fn position(words: &[&str], phrase: &str) -> Option<usize> {
 /// Whether `words` begin with the phrase. Phrases have at most one `*`.
 fn begins_with(words: &[&str], phrase: &[&str]) -> bool {
     let is_word = |word: &str, wanted: &str| {
-        word == wanted || word.strip_suffix('s') == Some(wanted) || wanted.strip_suffix('s') == Some(word)
+        word == wanted
+            || word.strip_suffix('s') == Some(wanted)
+            || wanted.strip_suffix('s') == Some(word)
     };
     let starts = |words: &[&str], phrase: &[&str]| {
         words.len() >= phrase.len() && words.iter().zip(phrase).all(|(a, b)| is_word(a, b))
@@ -167,8 +209,8 @@ fn begins_with(words: &[&str], phrase: &[&str]) -> bool {
 fn piped_shell(words: &[&str]) -> Option<&'static str> {
     let fetch = words.iter().position(|word| ["curl", "wget"].contains(word))?;
     let shells = ["sh", "bash", "zsh", "sudo", "python", "python3"];
-    let piped = words[fetch..]
-        .windows(2)
-        .any(|pair| (pair[0] == "|" && shells.contains(&pair[1])) || pair[1] == "|sh" || pair[1] == "|bash");
+    let piped = words[fetch..].windows(2).any(|pair| {
+        (pair[0] == "|" && shells.contains(&pair[1])) || pair[1] == "|sh" || pair[1] == "|bash"
+    });
     (piped && !is_negated(&words[..fetch])).then_some("run a downloaded script unseen")
 }

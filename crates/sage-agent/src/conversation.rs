@@ -1,0 +1,48 @@
+//! What was said so far between the program and a model.
+
+use std::collections::BTreeSet;
+
+use sage_core::{Message, Speaker};
+
+/// A conversation: standing instructions, the task, and the steps since.
+///
+/// Later tasks continue it ([`Conversation::say`]), so that a repair knows what was tried. Every tool
+/// call in it has its answer, so it can be sent at any time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) changed: BTreeSet<String>,
+}
+
+impl Conversation {
+    /// Begins with the system prompt and the first message of the person; neither is ever cut.
+    pub fn new(system: impl Into<String>, task: impl Into<String>) -> Self {
+        let messages = vec![Message::system(system), Message::user(task)];
+        Self { messages, changed: BTreeSet::new() }
+    }
+
+    /// Tells the model something more.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.messages.push(Message::user(text));
+    }
+
+    /// All messages, oldest first. Old ones may have been cut to fit a model's window.
+    #[must_use]
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// The files that tool calls of this conversation changed, sorted. A file stays in it when a later
+    /// change is undone elsewhere.
+    #[must_use]
+    pub fn changed(&self) -> &BTreeSet<String> {
+        &self.changed
+    }
+
+    /// What the model said last, empty when it has said nothing yet.
+    #[must_use]
+    pub fn last_answer(&self) -> &str {
+        let spoken = self.messages.iter().rev().find(|said| said.speaker == Speaker::Assistant);
+        spoken.map_or("", |said| said.text.as_str())
+    }
+}

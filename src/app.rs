@@ -1,0 +1,14 @@
+//! The pieces that the pipeline needs, built from settings and environment: the commands wire them.
+//!
+//! Invariant: nothing here runs by itself; each function builds one thing from what it is given.
+
+mod child_env;
+mod interrupt;
+
+mod runtime;
+mod terminal;
+
+pub use child_env::child_environment;
+pub use interrupt::Interrupts;
+pub use runtime::{SystemClock, block_on, now_ms};
+pub use terminal::{PlanEditor, TerminalInteraction};

@@ -1,0 +1,108 @@
+//! Arguments of the commands that look at runs.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::OutputArgs;
+use super::values;
+
+/// `sage status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sage status\n  sage status 2026-01 --json")]
+pub struct StatusArgs {
+    /// The run: its id, a unique beginning of it, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub run: String,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `sage runs`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  sage runs\n  sage runs diff last 2026-01\n  \
+                  sage runs prune --keep 20 --dry-run"
+)]
+pub struct RunsArgs {
+    /// What to do; `list` when absent.
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+    /// Arguments of `list`.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What `sage runs` can do.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the runs of this project, newest first
+    List(OutputArgs),
+    /// Show one run: tasks, files, checks, models, cost
+    Show {
+        /// The run: its id, a unique beginning of it, or `last`
+        #[arg(value_name = "RUN", default_value = "last")]
+        run: String,
+        /// `--json`.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Compare two runs: outcome, tasks, files, models, cost
+    Diff {
+        /// The first run
+        #[arg(value_name = "A")]
+        a: String,
+        /// The second run
+        #[arg(value_name = "B")]
+        b: String,
+        /// `--json`.
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Remove old runs; a run that can be resumed is kept unless --older-than names it
+    Prune(PruneArgs),
+}
+
+/// `sage runs prune`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub struct PruneArgs {
+    /// Keep the N newest runs
+    #[arg(long, value_name = "N", group = "which")]
+    pub keep: Option<usize>,
+    /// Remove runs that began longer ago than this, such as 30d
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, group = "which")]
+    pub older_than: Option<Duration>,
+    /// Show what would be removed and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `sage log`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  sage log last --type model\n  sage log last --node task_001\n  \
+                        sage log last --json | head"
+)]
+pub struct LogArgs {
+    /// The run: its id, a unique beginning of it, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub run: String,
+    /// Only events of this task
+    #[arg(long, value_name = "ID")]
+    pub node: Option<String>,
+    /// Only events whose type begins so, such as `model` or `tool.refused`
+    #[arg(long = "type", value_name = "PREFIX")]
+    pub type_prefix: Option<String>,
+    /// Go on printing until the run ends
+    #[arg(long, short)]
+    pub follow: bool,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}

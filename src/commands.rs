@@ -1,0 +1,84 @@
+//! The commands: which function runs each, and how they are grouped for people.
+//!
+//! Names, summaries and flags are in `cli.rs`; one file per command is in `commands/`. Adding a
+//! command means a variant there, an arm and a place in [`GROUPS`] here, and a file.
+
+mod completions;
+mod docs;
+mod help;
+mod list;
+mod version;
+mod welcome;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::{Cli, Command, GlobalArgs};
+use crate::context::Context;
+use crate::env_vars::EnvVars;
+use crate::failure::{Failure, Outcome};
+use crate::ui::Ui;
+
+/// Groups of commands, in the order of a first day.
+pub const GROUPS: &[(&str, &[&str])] = &[
+    ("Work", &["run", "resume", "plan", "undo", "demo"]),
+    ("Look", &["status", "runs", "log", "replay"]),
+    ("Project", &["init", "rules", "permissions", "session", "memory"]),
+    ("Set up", &["doctor", "config", "models"]),
+    ("About", &["commands", "completions", "help", "version"]),
+];
+
+/// Runs what was asked for.
+pub fn dispatch(cli: Cli, env: EnvVars, ui: &Arc<Ui>) -> Outcome {
+    let Cli { global, command } = cli;
+    match command {
+        None => Ok(welcome::run(ui)),
+        Some(Command::Version(args)) => Ok(version::run(&args, ui)),
+        Some(Command::Commands(args)) => Ok(list::run(&args, ui)),
+        Some(Command::Completions(args)) => Ok(completions::run(&args, ui)),
+        Some(Command::Help(args)) => help::run(&args, ui),
+        Some(Command::Docs(args)) => Ok(docs::run(&args, ui)),
+        Some(command) => in_project(command, &global, env, ui),
+    }
+}
+
+fn in_project(command: Command, global: &GlobalArgs, env: EnvVars, ui: &Arc<Ui>) -> Outcome {
+    for (name, near) in env.unknown() {
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        ui.detail(format!("nothing reads the variable `{name}`{near}"));
+    }
+    let repo = match &command {
+        Command::Run(args) => args.repo.as_deref().map(Path::to_owned),
+        _ => None,
+    };
+    let cx = Context::discover(global, repo.as_deref(), env)?;
+    match command {
+        Command::Run(_)
+        | Command::Resume(_)
+        | Command::Replay(_)
+        | Command::Undo(_)
+        | Command::Demo(_)
+        | Command::Plan(_) => Err(Failure::internal("this command is not wired")),
+        _ => Err(Failure::internal(format!("no command for {}", cx.root.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let mut grouped: Vec<&str> =
+            GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let definition = Cli::definition();
+        let mut defined: Vec<&str> = definition
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+            .map(clap::Command::get_name)
+            .collect();
+        grouped.sort_unstable();
+        defined.sort_unstable();
+        assert_eq!(grouped, defined);
+    }
+}

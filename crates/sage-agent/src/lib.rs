@@ -20,4 +20,4 @@ pub use conversation::Conversation;
 pub use error::{Error, Result};
 pub use json_answer::{NoJson, find_json};
 pub use prompt::Prompt;
-pub use rules::Rules;
+pub use rules::{Rules, sources};

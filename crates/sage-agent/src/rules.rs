@@ -110,9 +110,10 @@ impl Rules {
         self.files.iter().map(summarise).collect()
     }
 
-    /// The merged rules that hold for `role`, duplicates dropped, nothing cut.
+    /// The merged rules that hold for `role`, or the rules of every role, duplicates dropped, nothing
+    /// cut.
     #[must_use]
-    pub fn lines(&self, role: AgentRole) -> Vec<RuleLine> {
+    pub fn lines(&self, role: Option<AgentRole>) -> Vec<RuleLine> {
         merge::merged(&self.files, role)
             .into_iter()
             .flat_map(|group| {
@@ -135,7 +136,7 @@ impl Rules {
     /// Empty when there are no rules.
     #[must_use]
     pub fn for_role(&self, role: AgentRole, max_bytes: usize) -> String {
-        merge::render(&merge::merged(&self.files, role), max_bytes)
+        merge::render(&merge::merged(&self.files, Some(role)), max_bytes)
     }
 
     /// What is wrong with the rules as people wrote them, in file order.

@@ -13,9 +13,9 @@ pub(super) struct Group<'a> {
     pub items: Vec<&'a Item>,
 }
 
-/// The rules for `role` in order; a rule that an earlier file has is dropped, as are headings that
+/// The rules for `role`, or for all roles, in order; a rule that an earlier file has is dropped, as are headings that
 /// nothing stands under any more.
-pub(super) fn merged(files: &[RulesFile], role: AgentRole) -> Vec<Group<'_>> {
+pub(super) fn merged(files: &[RulesFile], role: Option<AgentRole>) -> Vec<Group<'_>> {
     let mut seen = BTreeSet::new();
     let mut groups = Vec::new();
     for file in files.iter().filter(|file| file.source.layer.holds_for(role)) {
@@ -34,10 +34,10 @@ pub(super) fn merged(files: &[RulesFile], role: AgentRole) -> Vec<Group<'_>> {
 }
 
 impl Layer {
-    fn holds_for(&self, role: AgentRole) -> bool {
+    fn holds_for(&self, role: Option<AgentRole>) -> bool {
         match self {
             Self::Home | Self::Project | Self::Legacy | Self::Agents { .. } => true,
-            Self::Role(own) => *own == role,
+            Self::Role(own) => role.is_none_or(|role| role == *own),
             Self::UnknownRole(_) => false,
         }
     }

@@ -169,7 +169,7 @@ fn lines_know_where_they_come_from() {
     let dir = folder(&[(PROJECT, "# Rules\n\n- One.\n\n- Two\n  goes on.\n")]);
     let rules = load(dir.path(), &[]);
     let lines: Vec<String> = rules
-        .lines(AgentRole::Coder)
+        .lines(None)
         .iter()
         .map(|line| format!("{}:{} {:?} {}\n", line.file, line.line, line.text, line.heading))
         .collect();

@@ -1,0 +1,93 @@
+//! Edits that models write, from an answer's text to a file's new bytes.
+//!
+//! Invariant: an edit is applied completely, at the one place it fits, or not at all. Whatever it does
+//! not mean to change keeps its bytes: line endings, trailing blanks, bytes that are not UTF-8, the
+//! byte order mark, a missing final newline. Similarity decides nothing; it only feeds error texts.
+//!
+//! Not here: reading and writing files, paths and permissions. Everything is a function over text.
+//! Each answer format has its own file below and ends in the same [`Edit`]s.
+
+mod apply;
+mod closest;
+mod diff;
+mod error;
+mod fold;
+mod guards;
+mod ladder;
+mod lines;
+mod reindent;
+mod splice;
+
+use serde::{Deserialize, Serialize};
+
+pub use apply::apply_replace;
+pub use diff::{MAX_DIFF_BYTES, is_text, line_diff_counts, unified_diff};
+pub use error::{ApplyError, Closest, ParseError, ParseErrorKind};
+pub use guards::{Overwrite, apply_write, removes_most};
+
+/// Places of an ambiguous edit that are looked for and named.
+pub const MAX_PLACES: usize = 20;
+
+/// One change of one file, as a model asked for it. Paths are as written: nothing in them has been
+/// checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edit {
+    /// Replace one place of a file; see [`apply_replace`]. With an empty search text: create the file,
+    /// or fill an empty one.
+    Replace {
+        /// The file, if the answer names it.
+        path: Option<String>,
+        /// What is there now.
+        search: String,
+        /// What shall be there.
+        replace: String,
+    },
+    /// Write a whole file; see [`apply_write`].
+    Write {
+        /// The file.
+        path: String,
+        /// All of its text.
+        content: String,
+    },
+    /// Delete a file.
+    Delete {
+        /// The file.
+        path: String,
+    },
+}
+
+/// How far an edit's search text was from the file's text: the first comparison on which it fits.
+/// Each rung forgives what the rungs before it forgive, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Not at all.
+    Exact,
+    /// Carriage returns.
+    LineEndings,
+    /// Blanks at line ends.
+    TrailingBlanks,
+    /// The same offset of indentation on every line, or tabs for spaces.
+    Indentation,
+    /// Typographic quotes, dashes and spaces.
+    UnicodePunctuation,
+    /// Blank lines.
+    BlankLines,
+}
+
+/// An edit applied to one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The file's new bytes, never the same as before.
+    pub content: Vec<u8>,
+    /// How the place was found; [`Rung::Exact`] for whole files.
+    pub rung: Rung,
+    /// Lines added.
+    pub lines_added: u64,
+    /// Lines removed.
+    pub lines_removed: u64,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Edits as a caller sees them.
+
+mod applying;
+mod diffs;
+mod properties;

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub use errors::{UsageError, usage_error};
+pub use errors::UsageError;
+use errors::usage_error;
 pub use project::*;
 pub use run::*;
 pub use runs::*;
@@ -157,7 +158,8 @@ impl Cli {
     /// Reads argv. The error is already in our words; `--help` and `--version` are errors of
     /// clap's that carry their text.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
-        let cli = Self::try_parse_from(argv).map_err(usage_error)?;
+        let argv: Vec<OsString> = argv.into_iter().collect();
+        let cli = Self::try_parse_from(&argv).map_err(|error| usage_error(&error, &argv))?;
         if cli.global.quiet && cli.global.verbose > 0 {
             return Err(UsageError::conflict("--quiet", "--verbose"));
         }

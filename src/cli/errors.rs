@@ -1,5 +1,7 @@
 //! Turns the argument parser's errors into ours: one line that names the flag, and one hint.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sage_core::nearest;
 
@@ -29,18 +31,18 @@ impl UsageError {
     }
 }
 
-/// Translates.
-#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
-pub fn usage_error(error: clap::Error) -> UsageError {
+/// Translates an error about this command line.
+pub fn usage_error(error: &clap::Error, argv: &[OsString]) -> UsageError {
+    let command = Commanded::of(argv);
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => Some(texts.join("`, `")),
         _ => None,
     };
     let arg = text(ContextKind::InvalidArg).unwrap_or_default();
-    let see_help = || match command_of(&error) {
-        Some(command) => format!("see `sage help {command}`"),
-        None => "see `sage help`".to_owned(),
+    let see_help = || match command.path.as_str() {
+        "" => "see `sage help`".to_owned(),
+        path => format!("see `sage help {path}`"),
     };
     let (message, hint) = match error.kind() {
         ErrorKind::DisplayHelp
@@ -51,7 +53,7 @@ pub fn usage_error(error: clap::Error) -> UsageError {
         ErrorKind::InvalidSubcommand => {
             let found = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let near =
-                near_command(&error, &found).or_else(|| text(ContextKind::SuggestedSubcommand));
+                command.near_command(&found).or_else(|| text(ContextKind::SuggestedSubcommand));
             (
                 format!("unknown command `{}`", shortened(&found)),
                 near.map_or_else(|| "see `sage commands`".to_owned(), did_you_mean),
@@ -59,10 +61,10 @@ pub fn usage_error(error: clap::Error) -> UsageError {
         }
         ErrorKind::UnknownArgument => {
             let what = if arg.starts_with('-') { "unknown flag" } else { "unexpected argument" };
-            let near = near_flag(&error, &arg).or_else(|| text(ContextKind::SuggestedArg));
+            let near = command.near_flag(&arg).or_else(|| text(ContextKind::SuggestedArg));
             let hint = match near {
                 Some(near) => did_you_mean(near),
-                None if command_of(&error).as_deref() == Some("run") && !arg.starts_with('-') => {
+                None if command.path == "run" && !arg.starts_with('-') => {
                     "put the whole goal in quotes".to_owned()
                 }
                 None => see_help(),
@@ -103,7 +105,7 @@ pub fn usage_error(error: clap::Error) -> UsageError {
             (message, hint)
         }
         ErrorKind::ValueValidation => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            let cause = std::error::Error::source(error).map(ToString::to_string);
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             (
                 match cause {
@@ -118,7 +120,7 @@ pub fn usage_error(error: clap::Error) -> UsageError {
             "an argument is not valid UTF-8".to_owned(),
             "rename the file or quote differently".to_owned(),
         ),
-        _ => (first_line(&error), see_help()),
+        _ => (first_line(error), see_help()),
     };
     UsageError::Wrong { message, hint }
 }
@@ -147,40 +149,38 @@ fn first_line(error: &clap::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-/// Which command the error is about, read from the usage that the parser attached.
-fn command_of(error: &clap::Error) -> Option<String> {
-    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else {
-        return None;
-    };
-    let usage = usage.to_string();
-    let words = usage.split_whitespace().skip_while(|word| *word != "sage").skip(1);
-    let names: Vec<&str> = words
-        .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
-        .take_while(|word| !word.starts_with('-'))
-        .collect();
-    (!names.is_empty()).then(|| names.join(" "))
+/// The command that the words of a command line lead to.
+struct Commanded {
+    /// Its names below `sage`, such as `config set`.
+    path: String,
+    definition: clap::Command,
 }
 
-fn near_command(error: &clap::Error, found: &str) -> Option<String> {
-    let parent = definition_of(error)?;
-    let names =
-        parent.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name);
-    nearest(found, names).map(str::to_owned)
-}
-
-fn near_flag(error: &clap::Error, arg: &str) -> Option<String> {
-    let typed = arg.strip_prefix("--")?;
-    let command = definition_of(error)?;
-    let flags = command.get_arguments().filter_map(clap::Arg::get_long);
-    nearest(typed, flags).map(|flag| format!("--{flag}"))
-}
-
-/// The definition of the command that the error is about.
-fn definition_of(error: &clap::Error) -> Option<clap::Command> {
-    let mut command = Cli::definition();
-    command.build();
-    for name in command_of(error).unwrap_or_default().split(' ').filter(|name| !name.is_empty()) {
-        command = command.find_subcommand(name)?.clone();
+impl Commanded {
+    fn of(argv: &[OsString]) -> Self {
+        let mut definition = Cli::definition();
+        definition.build();
+        let mut path = String::new();
+        for word in argv.iter().skip(1).filter_map(|word| word.to_str()) {
+            let Some(sub) = definition.find_subcommand(word).filter(|sub| !sub.is_hide_set())
+            else {
+                continue;
+            };
+            definition = sub.clone();
+            path.push_str(if path.is_empty() { "" } else { " " });
+            path.push_str(definition.get_name());
+        }
+        Self { path, definition }
     }
-    Some(command)
+
+    fn near_command(&self, found: &str) -> Option<String> {
+        let subs = self.definition.get_subcommands().filter(|sub| !sub.is_hide_set());
+        nearest(found, subs.map(clap::Command::get_name)).map(str::to_owned)
+    }
+
+    fn near_flag(&self, arg: &str) -> Option<String> {
+        let typed = arg.strip_prefix("--")?;
+        let flags = self.definition.get_arguments().filter_map(clap::Arg::get_long);
+        nearest(typed, flags).map(|flag| format!("--{flag}"))
+    }
 }

@@ -7,6 +7,7 @@
 //! contents of the user's files, which undo needs exact and which therefore live elsewhere.
 
 mod blobs;
+mod describe;
 mod error;
 mod lock;
 mod manifest;
@@ -17,9 +18,16 @@ mod redactor;
 mod run_log;
 mod runs;
 
+pub use describe::describe;
 pub use error::{Error, Result};
 pub use manifest::Manifest;
-pub use projection::{Projection, project};
+pub use projection::{
+    Bill, ChangeKind, ChangedFile, Check, Decision, Decisions, Evidence, Files, FilesView, Handoff,
+    HandoffView, Metrics, MetricsView, NodeState, NodeStatus, Outcome, Projection, Refusal,
+    Refusals, RunOutcomeView, RunPhase, RunStatus, RunStatusView, Spending, SpendingView,
+    StateSnapshot, SystemState, SystemStateView, TaskCounts, TokenCounts, Verification, project,
+    project_with,
+};
 pub use read::{Loaded, TornTail, read_run};
 pub use redactor::Redactor;
 pub use run_log::{LogOptions, RunLog};

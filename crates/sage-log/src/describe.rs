@@ -1,0 +1,255 @@
+//! Each event in one readable line, for `sage log` and live displays. Without time and number, which the
+//! display lays out itself, and without line breaks, whatever the event's texts hold.
+
+use sage_core::{
+    CheckKind, Decider, Event, EventKind, Finish, HumanEvent, ModelEvent, NodeEvent, NodeOutcome,
+    NodePhase, PlanDecision, RunEvent, RunOutcome, ToolEvent, WorkspaceEvent,
+};
+
+/// The longest line, in characters.
+const MAX_CHARS: usize = 240;
+
+/// The event in one line.
+#[must_use]
+pub fn describe(event: &Event) -> String {
+    let text = match &event.kind {
+        EventKind::Run(event) => of_run(event),
+        EventKind::Node(event) => of_node(event),
+        EventKind::Model(event) => of_model(event),
+        EventKind::Tool(event) => of_tool(event),
+        EventKind::Human(event) => of_human(event),
+        EventKind::Workspace(event) => of_workspace(event),
+    };
+    one_line(&text)
+}
+
+pub(crate) fn of_run(event: &RunEvent) -> String {
+    match event {
+        RunEvent::Started { sage_version, goal, mode, .. } => {
+            format!("run started ({mode}, sage {sage_version}): {goal}")
+        }
+        RunEvent::Planned { n_tasks, source, notes, .. } => {
+            let notes = counted_after(notes.len(), "note", "notes");
+            format!("planned {} ({source}){notes}", counted(u64::from(*n_tasks), "task", "tasks"))
+        }
+        RunEvent::PlanRefused { errors, .. } => {
+            format!("the planner's answer is no valid plan: {}", errors.join("; "))
+        }
+        RunEvent::Resumed { sage_version, changed_files } => {
+            let changed =
+                counted_after(changed_files.len(), "file changed since", "files changed since");
+            format!("run resumed (sage {sage_version}){changed}")
+        }
+        RunEvent::BudgetReached { node, limit, allowed, used, exhausted } => {
+            let whose = node.as_ref().map_or_else(|| "the run's".to_owned(), |n| format!("{n}'s"));
+            let state = if *exhausted { "used up" } else { "nearly used up" };
+            format!(
+                "{whose} limit on {limit} is {state}: {} of {}",
+                number(*used),
+                number(*allowed)
+            )
+        }
+        RunEvent::Finished { outcome, exit_code, reason } => {
+            format!("run {} (exit {exit_code}){}", of_run_outcome(*outcome), after(reason))
+        }
+    }
+}
+
+fn of_run_outcome(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Succeeded => "succeeded",
+        RunOutcome::Failed => "failed",
+        RunOutcome::Rejected => "rejected",
+        RunOutcome::Planned => "ended with its plan",
+        RunOutcome::ModelUnavailable => "stopped: no model could be reached",
+        RunOutcome::OutOfBudget => "stopped: out of budget",
+        RunOutcome::Interrupted => "interrupted",
+        RunOutcome::Errored => "ended by an error",
+    }
+}
+
+fn of_node(event: &NodeEvent) -> String {
+    match event {
+        NodeEvent::Started { node, attempt: 1 } => format!("{node} started"),
+        NodeEvent::Started { node, attempt } => format!("{node} started, attempt {attempt}"),
+        NodeEvent::EnteredPhase { node, phase, round, .. } => {
+            let doing = match phase {
+                NodePhase::Implement => "implements",
+                NodePhase::Check => "checks",
+                NodePhase::Review => "reviews",
+                NodePhase::Test => "tests",
+                NodePhase::Verify => "verifies",
+                NodePhase::Repair => "repairs",
+            };
+            let round = if *round == 0 { String::new() } else { format!(", round {round}") };
+            format!("{node} {doing}{round}")
+        }
+        NodeEvent::Finished { node, outcome, summary, .. } => {
+            let how = match outcome {
+                NodeOutcome::Done => "done",
+                NodeOutcome::Failed => "failed",
+                NodeOutcome::Interrupted => "interrupted",
+            };
+            format!("{node} {how}{}", after(summary))
+        }
+        NodeEvent::Skipped { node, because } => format!("{node} skipped because of {because}"),
+    }
+}
+
+fn of_model(event: &ModelEvent) -> String {
+    match event {
+        ModelEvent::Routed { call, role, chosen, reason, .. } => {
+            format!("{call} {role} uses {chosen}{}", after(reason))
+        }
+        ModelEvent::Called { call, role, .. } => format!("{call} {role} asks a model"),
+        ModelEvent::TryFailed { call, model, provider, error, retry_in_ms } => {
+            let next = match retry_in_ms {
+                Some(ms) => format!("again in {ms} ms"),
+                None => "given up".to_owned(),
+            };
+            format!("{call} {model} at {provider} failed ({next}){}", after(error))
+        }
+        ModelEvent::Answered { call, model, scripted, finish, usage, usd, latency_ms, .. } => {
+            let scripted = if *scripted { ", scripted" } else { "" };
+            let finish = match finish {
+                Finish::Stop => String::new(),
+                Finish::ToolCalls => ", wants tools".to_owned(),
+                Finish::Length => ", cut off at its limit".to_owned(),
+                Finish::ContentFilter => ", held back by the provider".to_owned(),
+                Finish::Other(words) => format!(", ended by {words}"),
+            };
+            let (input, output) = (usage.input, usage.output);
+            let usd = if *usd > 0.0 { format!(", ${usd:.4}") } else { String::new() };
+            format!(
+                "{call} {model} answered in {latency_ms} ms: {input} + {output} tokens{usd}{finish}{scripted}"
+            )
+        }
+        ModelEvent::Failed { call, message, .. } => {
+            format!("{call} no model answered{}", after(message))
+        }
+    }
+}
+
+fn of_tool(event: &ToolEvent) -> String {
+    match event {
+        ToolEvent::Called { call, tool, summary, .. } => format!("{call} {tool}{}", after(summary)),
+        ToolEvent::Finished { call, tool, ok, summary, duration_ms, .. } => {
+            let how = if *ok { "ok" } else { "error" };
+            format!("{call} {tool} {how} in {duration_ms} ms{}", after(summary))
+        }
+        ToolEvent::Refused { call, tool, summary, reason, .. } => {
+            format!("{call} {tool} refused ({summary}){}", after(reason))
+        }
+    }
+}
+
+fn of_human(event: &HumanEvent) -> String {
+    match event {
+        HumanEvent::PlanReviewed { decision, by, edited, .. } => {
+            let what = match decision {
+                PlanDecision::Approved => "approved",
+                PlanDecision::Rejected => "rejected",
+            };
+            let edited = if *edited { " after editing" } else { "" };
+            format!("plan {what}{edited} by {}", of_decider(*by))
+        }
+        HumanEvent::ToolReviewed { node, tool, what, allowed, by } => {
+            let verdict = if *allowed { "allowed" } else { "denied" };
+            format!("{node} {tool} {verdict} by {}{}", of_decider(*by), after(what))
+        }
+        HumanEvent::Asked { question } => format!("asked: {question}"),
+        HumanEvent::Answered { answer } if answer.is_empty() => "no answer".to_owned(),
+        HumanEvent::Answered { answer } => format!("answered: {answer}"),
+    }
+}
+
+fn of_decider(by: Decider) -> &'static str {
+    match by {
+        Decider::Person => "a person",
+        Decider::Mode => "the mode",
+        Decider::Environment => "SAGE_NON_INTERACTIVE",
+        Decider::PlanFile => "the plan file",
+    }
+}
+
+fn of_workspace(event: &WorkspaceEvent) -> String {
+    match event {
+        WorkspaceEvent::Snapshotted { node, n_files, not_covered, .. } => {
+            let missing = counted_after(not_covered.len(), "file not covered", "files not covered");
+            format!("{node} snapshot of {}{missing}", counted(*n_files, "file", "files"))
+        }
+        WorkspaceEvent::Changed { call, path, before, after, lines_added, lines_removed } => {
+            let what = match (before, after) {
+                (None, _) => "creates",
+                (_, None) => "deletes",
+                _ => "changes",
+            };
+            format!("{call} {what} {path} (+{lines_added} -{lines_removed})")
+        }
+        WorkspaceEvent::Checked {
+            node,
+            kind,
+            command,
+            passed,
+            n_tests,
+            duration_ms,
+            reason,
+            ..
+        } => {
+            let what = match kind {
+                CheckKind::Lint => "lint",
+                CheckKind::GeneratedTest => "generated test",
+                CheckKind::Acceptance => "acceptance",
+                CheckKind::Project => "project check",
+            };
+            let how = if *passed { "passed" } else { "did not pass" };
+            let tests = n_tests.map(|n| format!(", {}", counted(n, "test", "tests")));
+            let tests = tests.unwrap_or_default();
+            format!("{node} {what} {how} in {duration_ms} ms{tests}: {command}{}", after(reason))
+        }
+        WorkspaceEvent::RolledBack { node, paths, .. } => {
+            let n = paths.len() as u64;
+            format!(
+                "{node} rolled back {}{}",
+                counted(n, "file", "files"),
+                after(&paths.join(", "))
+            )
+        }
+        WorkspaceEvent::Undone { paths } => {
+            format!("run undone, {} restored", counted(paths.len() as u64, "file", "files"))
+        }
+    }
+}
+
+/// `: text`, or nothing.
+fn after(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// `, 2 notes`, or nothing for none.
+fn counted_after(n: usize, one: &str, many: &str) -> String {
+    if n == 0 { String::new() } else { format!(", {}", counted(n as u64, one, many)) }
+}
+
+/// Whole numbers without a fraction, others with four digits.
+fn number(n: f64) -> String {
+    if n.fract() == 0.0 { format!("{n:.0}") } else { format!("{n:.4}") }
+}
+
+/// Blanks and control characters become single spaces; the end is cut off where it is too long.
+fn one_line(text: &str) -> String {
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<&str> = text.split(is_gap).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+"""A cart, a catalogue, and money in whole cents."""

@@ -1,1 +1,28 @@
+//! What `sage` promises, shown through the built binary: one file per command or topic.
+//!
+//! Every test has its own home, its own project and its own fake provider on loopback; none needs a
+//! network, a key or an order. `support` holds what several files share.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+mod bytes_survive;
+mod contract;
+mod crash_resume;
+mod dry_run;
+mod exit_codes;
+mod hostile_servers;
+mod interrupt;
+mod malformed_plans;
+mod null_model;
+mod parallel;
+mod plan_review;
+mod run_hello;
+mod run_repair;
+mod secrets;

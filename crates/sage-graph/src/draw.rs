@@ -5,6 +5,7 @@
 //! text is cut, and what has a meaning in Mermaid or DOT is escaped. No colour: the caller's display
 //! adds it or does not.
 
+mod boxes;
 mod dot;
 mod list;
 mod mermaid;
@@ -29,18 +30,24 @@ pub struct Label {
 const MAX_LINES: usize = 10;
 
 impl Label {
-    /// The label without anything that could disturb a terminal or a layout, its mark in the title.
+    /// The label without anything that could disturb a terminal or a layout.
     fn clean(&self) -> Self {
+        let lines = self.lines.iter().map(|line| text::clean(line));
+        let mark = self.mark.as_deref().map(text::clean);
+        Self {
+            title: text::clean(&self.title),
+            lines: lines.filter(|line| !line.is_empty()).take(MAX_LINES).collect(),
+            mark: mark.filter(|mark| !mark.is_empty()),
+        }
+    }
+
+    /// Mark and title, then the other lines.
+    fn text(&self) -> Vec<String> {
         let title = match &self.mark {
             Some(mark) => format!("{mark} {}", self.title),
             None => self.title.clone(),
         };
-        let lines = self.lines.iter().map(|line| text::clean(line));
-        Self {
-            title: text::clean(&title),
-            lines: lines.filter(|line| !line.is_empty()).take(MAX_LINES).collect(),
-            mark: None,
-        }
+        std::iter::once(title).chain(self.lines.iter().cloned()).collect()
     }
 }
 
@@ -51,9 +58,13 @@ fn clean_labels(graph: &CompiledGraph, label: Labels<'_>) -> Vec<Label> {
 }
 
 /// Draws the graph in at most `width` columns, as lines that each end with a line feed.
+///
+/// Boxes with lines between them where the width allows it, otherwise an indented list that names
+/// what each node comes after.
 #[must_use]
 pub fn terminal(graph: &CompiledGraph, label: Labels<'_>, width: usize) -> String {
-    list::draw(graph, &clean_labels(graph, label), width)
+    let labels = clean_labels(graph, label);
+    boxes::draw(graph, &labels, width).unwrap_or_else(|| list::draw(graph, &labels, width))
 }
 
 /// Writes the graph as a Mermaid flow chart.
@@ -67,3 +78,6 @@ pub fn mermaid(graph: &CompiledGraph, label: Labels<'_>) -> String {
 pub fn dot(graph: &CompiledGraph, label: Labels<'_>) -> String {
     dot::write(graph, &clean_labels(graph, label))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,8 @@ use crate::{CompiledGraph, EdgeKind};
 pub(super) fn write(graph: &CompiledGraph, labels: &[Label]) -> String {
     let mut out = String::from("digraph plan {\n    node [shape=box, fontname=\"sans-serif\"];\n");
     for (node, label) in labels.iter().enumerate() {
-        let lines = std::iter::once(&label.title).chain(&label.lines);
         // `\l` ends a line that is set flush left.
-        let text: String = lines.map(|line| escape(line) + "\\l").collect();
+        let text: String = label.text().iter().map(|line| escape(line) + "\\l").collect();
         // Writing to a String cannot fail.
         let _ = writeln!(out, "    n{node} [label=\"{text}\"];");
     }

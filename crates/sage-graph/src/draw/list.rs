@@ -12,6 +12,9 @@ const MIN_TEXT: usize = 8;
 /// The most lines that one line of a label is wrapped onto.
 const MAX_WRAPPED: usize = 4;
 
+/// What stands before a title without a mark.
+const BULLET: &str = "•";
+
 /// One entry per node in topological order, indented by layer.
 pub(super) fn draw(graph: &CompiledGraph, labels: &[Label], width: usize) -> String {
     let mut before = vec![Vec::new(); labels.len()];
@@ -21,21 +24,25 @@ pub(super) fn draw(graph: &CompiledGraph, labels: &[Label], width: usize) -> Str
     let mut out = String::new();
     for (node, label) in labels.iter().enumerate() {
         let indent = (graph.depth()[node] * INDENT).min(width / INDENT_SHARE);
-        let room = width.saturating_sub(indent).max(MIN_TEXT);
-        let mut put = |indent: usize, line: &str| {
-            out.extend(std::iter::repeat_n(' ', indent));
-            out.push_str(line);
-            out.push('\n');
-        };
-        put(indent, &text::truncate(&label.title, room));
+        let bullet = label.mark.as_deref().unwrap_or(BULLET);
+        let hanging = text::width(bullet) + 1;
+        let room = width.saturating_sub(indent + hanging).max(MIN_TEXT);
         let after = match before[node].as_slice() {
             [] => None,
             ids => Some(format!("after: {}", ids.join(", "))),
         };
-        for line in label.lines.iter().chain(&after) {
-            for part in text::wrap(line, room.saturating_sub(INDENT).max(MIN_TEXT), MAX_WRAPPED) {
-                put(indent + INDENT, &part);
+        let lines = std::iter::once(&label.title).chain(&label.lines).chain(&after);
+        let wrapped = lines.flat_map(|line| text::wrap(line, room, MAX_WRAPPED));
+        for (idx, line) in wrapped.enumerate() {
+            out.extend(std::iter::repeat_n(' ', indent));
+            if idx == 0 {
+                out.push_str(bullet);
+                out.push(' ');
+            } else {
+                out.extend(std::iter::repeat_n(' ', hanging));
             }
+            out.push_str(&line);
+            out.push('\n');
         }
     }
     out

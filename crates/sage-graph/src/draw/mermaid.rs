@@ -10,8 +10,7 @@ use crate::{CompiledGraph, EdgeKind};
 pub(super) fn write(graph: &CompiledGraph, labels: &[Label]) -> String {
     let mut out = String::from("flowchart TD\n");
     for (node, label) in labels.iter().enumerate() {
-        let lines = std::iter::once(&label.title).chain(&label.lines);
-        let text = lines.map(|line| escape(line)).collect::<Vec<_>>().join("<br/>");
+        let text = label.text().iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br/>");
         // Writing to a String cannot fail.
         let _ = writeln!(out, "    n{node}[\"{text}\"]");
     }

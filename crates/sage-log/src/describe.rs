@@ -240,9 +240,11 @@ fn number(n: f64) -> String {
     if n.fract() == 0.0 { format!("{n:.0}") } else { format!("{n:.4}") }
 }
 
-/// Blanks and control characters become single spaces; the end is cut off where it is too long.
+/// Blanks, control characters and those that turn the direction of writing become single spaces; the end
+/// is cut off where it is too long.
 fn one_line(text: &str) -> String {
-    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_gap = |c: char| c.is_whitespace() || c.is_control() || turns(c);
     let words: Vec<&str> = text.split(is_gap).filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
     match line.char_indices().nth(MAX_CHARS) {

@@ -57,7 +57,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// No run has this id, or an id that begins so.
-    #[error("no run matches {wanted:?}{}", listed(.known))]
+    #[error("no run matches {wanted:?}{}", listed("; there are ", .known))]
     Unknown {
         /// What was asked for.
         wanted: String,
@@ -65,7 +65,7 @@ pub enum Error {
         known: Vec<RunId>,
     },
     /// Several runs have ids that begin so.
-    #[error("{wanted:?} matches several runs{}", listed(.candidates))]
+    #[error("{wanted:?} matches several runs{}", listed(": ", .candidates))]
     Ambiguous {
         /// What was asked for.
         wanted: String,
@@ -132,13 +132,13 @@ impl From<Error> for RecordError {
     }
 }
 
-/// `: a, b, c`, shortened, or nothing.
-fn listed(runs: &[RunId]) -> String {
+/// The runs' ids after `lead`, shortened, or nothing when there are none.
+fn listed(lead: &str, runs: &[RunId]) -> String {
     const SHOWN: usize = 5;
     if runs.is_empty() {
         return String::new();
     }
     let names: Vec<&str> = runs.iter().take(SHOWN).map(RunId::as_str).collect();
     let more = if runs.len() > SHOWN { ", ..." } else { "" };
-    format!(": {}{more}", names.join(", "))
+    format!("{lead}{}{more}", names.join(", "))
 }

@@ -110,7 +110,7 @@ impl Lines {
     fn event(&self, expected: u64, manifest: &Manifest) -> Result<Event> {
         let damaged = |reason| Error::Damaged { path: self.path.clone(), line: expected, reason };
         let event: Event =
-            serde_json::from_slice(&self.line).map_err(|error| damaged(error.to_string()))?;
+            serde_json::from_slice(&self.line).map_err(|error| damaged(reason_of(&error)))?;
         if let EventKind::Run(RunEvent::Started { format_version, .. }) = &event.kind
             && *format_version > EVENT_FORMAT_VERSION
         {
@@ -129,3 +129,16 @@ impl Lines {
         Ok(event)
     }
 }
+
+/// What is wrong with a line. The parser's own line number is always 1 here, so only its column is kept.
+fn reason_of(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(what) => format!("{what} (column {})", error.column()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,12 @@ impl Redactor {
         // A secret is UTF-8, so it never reaches over a byte that is not.
         let mut kept = Vec::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
-            kept.extend_from_slice(redact_text(exact, chunk.valid()).as_bytes());
+            let text = chunk.valid();
+            if text.len() < MIN_SECRET_BYTES {
+                kept.extend_from_slice(text.as_bytes());
+            } else {
+                kept.extend_from_slice(redact_text(exact, text).as_bytes());
+            }
             kept.extend_from_slice(chunk.invalid());
         }
         Cow::Owned(kept)

@@ -220,3 +220,6 @@ fn read_into(summary: &mut RunSummary, dir: &Path) -> Result<()> {
     summary.n_failed = count(NodeOutcome::Failed);
     read.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests;

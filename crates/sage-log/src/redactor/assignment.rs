@@ -56,6 +56,10 @@ pub(super) fn redact(text: &str) -> Cow<'_, str> {
 
 /// What the string `value` of a key is, if the key means a secret and the value may be one.
 pub(super) fn kind_of_value(key: &str, value: &str) -> Option<&'static str> {
+    if key.eq_ignore_ascii_case("authorization") {
+        // A scheme and credentials, in two words.
+        return (value.len() >= MIN_VALUE_CHARS && !is_placeholder(value)).then_some("credentials");
+    }
     let name = NAME.captures(key)?.name("name")?;
     is_secret_literal(name.as_str(), value).then(|| kind_of(name.as_str()))
 }

@@ -52,7 +52,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         pattern("token", r"(?i-u:\bbearer[ \t]+)([A-Za-z0-9._~+/=-]{16,})", true),
         pattern(
             "url_password",
-            r"(?i-u:\b[a-z][a-z0-9+.-]{1,31}://[a-z0-9._~%!&*+,;=-]{0,128}:)([A-Za-z0-9._~%!&*+,;=:#?^-][A-Za-z0-9._~%!$&*+,;=:#?^-]{0,255})@",
+            r"(?i-u:\b[a-z][a-z0-9+.-]{1,31}://[a-z0-9._~%!&*+,;=-]{0,128}:)([A-Za-z0-9._~%!&*+;=:^-][A-Za-z0-9._~%!$&*+;=:^@-]{0,255})@",
             false,
         ),
     ]

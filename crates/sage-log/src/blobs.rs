@@ -14,6 +14,17 @@ use sage_core::BlobRef;
 
 use crate::{Error, Result};
 
+/// The payloads' folder within a run's folder.
+pub(crate) const DIR_NAME: &str = "blobs";
+
+/// Reads a payload of the run in `dir`, without locking or changing anything.
+///
+/// # Errors
+/// [`Error::BlobMissing`], [`Error::Damaged`] when the bytes are not those of the address, [`Error::Io`].
+pub fn read_blob(dir: &Path, blob: &BlobRef) -> Result<Vec<u8>> {
+    Blobs::new(dir.join(DIR_NAME)).get(blob)
+}
+
 /// Hex digits of the address that name the folder a payload lies in.
 const FAN_OUT_DIGITS: usize = 2;
 

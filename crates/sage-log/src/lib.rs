@@ -18,6 +18,7 @@ mod redactor;
 mod run_log;
 mod runs;
 
+pub use blobs::read_blob;
 pub use describe::describe;
 pub use error::{Error, Result};
 pub use manifest::Manifest;

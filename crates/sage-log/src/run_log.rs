@@ -15,14 +15,11 @@ use sage_core::{
     RunId, Seq,
 };
 
-use crate::blobs::Blobs;
+use crate::blobs::{self, Blobs};
 use crate::lock::Lock;
 use crate::past::PastCalls;
 use crate::read::{self, MAX_LINE_BYTES};
 use crate::{Error, Loaded, Manifest, Redactor, Result, TornTail, read_run};
-
-/// The payloads' folder within a run's folder.
-const BLOBS_DIR: &str = "blobs";
 
 /// What a log is opened with.
 pub struct LogOptions {
@@ -80,7 +77,7 @@ impl RunLog {
             Err(source) => return Err(Error::Io { doing: "creating", path: dir.into(), source }),
         }
         let lock = Lock::take(dir)?;
-        let blobs = dir.join(BLOBS_DIR);
+        let blobs = dir.join(blobs::DIR_NAME);
         fs::create_dir(&blobs).map_err(Error::io("creating", &blobs))?;
         let file = open(dir, true)?;
         let goal = options.redactor.redact(&manifest.goal).into_owned();
@@ -146,7 +143,7 @@ impl RunLog {
         lock: Lock,
     ) -> Self {
         Self(Arc::new(Inner {
-            blobs: Blobs::new(dir.join(BLOBS_DIR)),
+            blobs: Blobs::new(dir.join(blobs::DIR_NAME)),
             past: PastCalls::of(&events),
             // What an earlier process appended last may not be durable yet.
             durable: Mutex::new(Seq(0)),

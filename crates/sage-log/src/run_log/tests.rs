@@ -187,6 +187,7 @@ fn payloads_are_stored_once_under_the_address_of_their_redacted_bytes() {
     let blob = log.put(b"the key is hunter2-hunter2").unwrap();
     assert_eq!(log.get(&blob).unwrap(), b"the key is [redacted:secret]");
     assert_eq!(blob, BlobRef::of(b"the key is [redacted:secret]"));
+    assert_eq!(crate::read_blob(log.dir(), &blob).unwrap(), b"the key is [redacted:secret]");
     assert_eq!(log.put(b"the key is hunter2-hunter2").unwrap(), blob);
     let path = log.dir().join("blobs").join(&blob.as_str()[..2]).join(&blob.as_str()[2..]);
     log.sync().unwrap();

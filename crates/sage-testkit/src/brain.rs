@@ -3,10 +3,12 @@
 mod null;
 mod planned;
 mod script;
+mod task;
 
 pub use null::NullBrain;
-pub use planned::{FileWrite, PlannedBrain, PlannedTask, Recognise, Version};
+pub use planned::{PlannedBrain, Recognise};
 pub use script::{Script, When};
+pub use task::{FileWrite, PlannedTask, Version};
 
 use std::sync::Arc;
 

@@ -7,23 +7,32 @@
 //! Not here: reading and writing files, paths and permissions. Everything is a function over text.
 //! Each answer format has its own file below and ends in the same [`Edit`]s.
 
+mod answer;
 mod apply;
 mod closest;
 mod diff;
 mod error;
+mod fence;
 mod fold;
 mod guards;
+mod json_patch;
+mod labels;
 mod ladder;
+mod language;
 mod lines;
 mod reindent;
+mod resolve;
+mod search_replace;
 mod splice;
 
 use serde::{Deserialize, Serialize};
 
+pub use answer::parse_answer;
 pub use apply::apply_replace;
 pub use diff::{MAX_DIFF_BYTES, is_text, line_diff_counts, unified_diff};
 pub use error::{ApplyError, Closest, ParseError, ParseErrorKind};
 pub use guards::{Overwrite, apply_write, removes_most};
+pub use resolve::{FileChange, Rejected, resolve};
 
 /// Places of an ambiguous edit that are looked for and named.
 pub const MAX_PLACES: usize = 20;
@@ -50,11 +59,31 @@ pub enum Edit {
         /// All of its text.
         content: String,
     },
+    /// Write a file that does not exist yet.
+    Create {
+        /// The file.
+        path: String,
+        /// All of its text.
+        content: String,
+    },
     /// Delete a file.
     Delete {
         /// The file.
         path: String,
     },
+}
+
+impl Edit {
+    /// The file as written, if the edit names it.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Replace { path, .. } => path.as_deref(),
+            Self::Write { path, .. } | Self::Create { path, .. } | Self::Delete { path } => {
+                Some(path)
+            }
+        }
+    }
 }
 
 /// How far an edit's search text was from the file's text: the first comparison on which it fits.

@@ -30,11 +30,9 @@ pub enum ParseErrorKind {
     },
     /// More than one line could be the divider or the end of the block.
     UnclearMarkers,
-    /// A search/replace block that names no file, and none can be inferred.
-    NoPath,
     /// Two whole files with different contents for one path.
     Contradiction,
-    /// A Markdown file in a fence that is no longer than the fences inside it.
+    /// Code fences inside a code fence that is no longer than they are.
     UnclearFence,
     /// The language of the code fence does not fit the file's name.
     WrongLanguage {
@@ -69,15 +67,12 @@ impl fmt::Display for ParseError {
                 "marker lines occur inside the block, so its parts cannot be told apart; \
                  use markers of 9 characters for this block",
             ),
-            ParseErrorKind::NoPath => {
-                f.write_str("it names no file; write the path on the line before the block")
-            }
             ParseErrorKind::Contradiction => {
                 f.write_str("the same file is given twice with different contents")
             }
             ParseErrorKind::UnclearFence => f.write_str(
-                "the file contains code fences as long as the fence around it; \
-                 put the file in a fence of four or more characters",
+                "there are code fences inside this code fence, and which closes which cannot be told; \
+                 put text that contains fences in a fence of four or more characters",
             ),
             ParseErrorKind::WrongLanguage { language } => write!(
                 f,
@@ -131,6 +126,8 @@ pub enum ApplyError {
     Missing,
     /// The file exists and was to be created.
     Exists,
+    /// The edit names no file, and no file of the answer fits.
+    NoPath,
 }
 
 /// A part of the file that resembles the search text.
@@ -200,7 +197,13 @@ impl fmt::Display for ApplyError {
                  leave that part of the line out of the edit"
             ),
             Self::Missing => f.write_str("the file does not exist"),
-            Self::Exists => f.write_str("the file exists already"),
+            Self::Exists => f.write_str(
+                "the file exists already, and its name inside the code does not say that it is to be \
+                 replaced; write the path on the line before the code, or edit the lines concerned",
+            ),
+            Self::NoPath => f.write_str(
+                "it names no file; write the path on the line before the block",
+            ),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::edits::{ApplyError, Overwrite, Rung, apply_replace, apply_write, unified_diff};
+use crate::edits::{
+    ApplyError, Overwrite, Rung, apply_replace, apply_write, parse_answer, resolve, unified_diff,
+};
 
 /// Files of lines that differ from each other, so that every place is unique.
 fn file_lines() -> impl Strategy<Value = Vec<String>> {
@@ -107,5 +109,65 @@ proptest! {
         let shown = String::from_utf8_lossy(&file);
         let middle: String = shown.chars().skip(shown.chars().count() / 3).take(20).collect();
         let _ = apply_replace(&file, &middle, &replace).map_err(|error| error.to_string());
+    }
+}
+
+/// Answers made of the pieces that matter to the reader, in any order.
+fn scraps() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "src/a.py\n",
+        "`b.md`:\n",
+        "```python\n",
+        "```\n",
+        "````md c.md\n",
+        "````\n",
+        "~~~\n",
+        "<<<<<<< SEARCH\n",
+        "=======\n",
+        ">>>>>>> REPLACE\n",
+        "<think>\n",
+        "</think>\n",
+        "x = 1\n",
+        "\n",
+        "{\"file\": \"a\", \"patch\": \"b\"}\n",
+        "{\"file\":\n",
+        "# d.py\n",
+        "talk\n",
+        "é`` `\r\n",
+    ]);
+    prop::collection::vec(piece, 0..25).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_answer_is_read_or_refused(text in scraps(), noise in "\\PC{0,40}", cut in 0_usize..200) {
+        for answer in [text.clone(), format!("{noise}{text}"), text.chars().take(cut).collect()] {
+            for path in [None, Some("e.py")] {
+                if let Ok(edits) = parse_answer(&answer, path) {
+                    let _ = resolve(&edits, Overwrite::Guarded, |_| None);
+                    let _ = resolve(&edits, Overwrite::Allowed, |_| Some(b"x = 1\n".to_vec()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_answer_gives_nothing_that_was_not_said(order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle(), cut in 0.0..1.0) {
+        let parts = [
+            "src/a.py\n```python\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n```\n",
+            "Now the file:\n\n### src/b.py\n```python\ndef f():\n    return '```'\n```\n",
+            "````markdown README.md\n# Title\n```bash\nmake\n```\nend\n````\n",
+            "src/c.py\n<<<<<<< SEARCH\n\na\n=======\nb\nc\n>>>>>>> REPLACE\n",
+            "**d.json**:\n~~~json\n{\"a\": [1,\n2]}\n~~~\nThat was all.\n",
+        ];
+        let answer: String = order.iter().map(|at| parts[*at]).collect();
+        let whole = parse_answer(&answer, None).unwrap();
+        prop_assert_eq!(whole.len(), 5);
+        let cut: String = answer.chars().take((answer.len() as f64 * cut) as usize).collect();
+        if let Ok(edits) = parse_answer(&cut, None) {
+            prop_assert_eq!(&edits[..], &whole[..edits.len()]);
+        }
     }
 }

@@ -1,0 +1,473 @@
+//! File names as models write them: on a line of their own, on a code fence, in a comment.
+//!
+//! A label is taken for a path only where a line says nothing else; a path that occurs in a sentence
+//! is talk. Nothing here checks whether a path may be touched.
+
+/// Longest path that is taken for one.
+const MAX_PATH_CHARS: usize = 300;
+
+/// Words that may stand beside a path on a line that names a file.
+const LABEL_WORDS: [&str; 28] = [
+    "file",
+    "files",
+    "filename",
+    "filepath",
+    "path",
+    "name",
+    "new",
+    "create",
+    "created",
+    "creating",
+    "update",
+    "updated",
+    "updating",
+    "modify",
+    "modified",
+    "modifying",
+    "edit",
+    "edited",
+    "editing",
+    "add",
+    "write",
+    "full",
+    "complete",
+    "final",
+    "step",
+    "in",
+    "the",
+    "contents",
+];
+
+/// Extensions by which a name without a folder is told from other words with a dot.
+const EXTENSIONS: [&str; 88] = [
+    "py",
+    "pyi",
+    "rs",
+    "go",
+    "js",
+    "jsx",
+    "ts",
+    "tsx",
+    "mjs",
+    "cjs",
+    "mts",
+    "cts",
+    "vue",
+    "svelte",
+    "java",
+    "kt",
+    "kts",
+    "scala",
+    "groovy",
+    "gradle",
+    "c",
+    "h",
+    "cc",
+    "cpp",
+    "cxx",
+    "hpp",
+    "hh",
+    "cs",
+    "fs",
+    "vb",
+    "rb",
+    "erb",
+    "php",
+    "pl",
+    "pm",
+    "lua",
+    "swift",
+    "m",
+    "mm",
+    "dart",
+    "ex",
+    "exs",
+    "erl",
+    "hs",
+    "ml",
+    "clj",
+    "r",
+    "jl",
+    "sh",
+    "bash",
+    "zsh",
+    "fish",
+    "ps1",
+    "bat",
+    "cmd",
+    "sql",
+    "html",
+    "htm",
+    "css",
+    "scss",
+    "sass",
+    "less",
+    "xml",
+    "svg",
+    "json",
+    "jsonc",
+    "json5",
+    "jsonl",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "env",
+    "properties",
+    "md",
+    "mdx",
+    "markdown",
+    "rst",
+    "txt",
+    "csv",
+    "tsv",
+    "proto",
+    "lock",
+    "mod",
+    "sum",
+    "tf",
+];
+
+/// Names of files that have no extension.
+const NAMES: [&str; 22] = [
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+    "Dockerfile",
+    "Containerfile",
+    "LICENSE",
+    "LICENCE",
+    "NOTICE",
+    "README",
+    "CHANGELOG",
+    "AUTHORS",
+    "CONTRIBUTING",
+    "CODEOWNERS",
+    "VERSION",
+    "Procfile",
+    "Gemfile",
+    "Rakefile",
+    "Jenkinsfile",
+    "Vagrantfile",
+    "Justfile",
+    "justfile",
+    "Brewfile",
+];
+
+/// Products that look like files.
+const PRODUCTS: [&str; 14] = [
+    "node.js",
+    "vue.js",
+    "next.js",
+    "nuxt.js",
+    "express.js",
+    "react.js",
+    "three.js",
+    "d3.js",
+    "angular.js",
+    "ember.js",
+    "backbone.js",
+    "chart.js",
+    "alpine.js",
+    "nest.js",
+];
+
+/// The path that a line names, if naming it is all the line does: `src/a.py`, `**src/a.py**`,
+/// `### File: src/a.py`, `1. New file src/a.py (created):` and the like.
+pub(super) fn label(line: &str) -> Option<String> {
+    let line = line.trim();
+    if line.is_empty() || line.chars().count() > MAX_PATH_CHARS + 60 {
+        return None;
+    }
+    let is_quoted = line.contains('`');
+    let bare: String = line.chars().filter(|c| !matches!(c, '`' | '*')).collect();
+    let bare = undecorated(&bare);
+    if let Some(path) = path_of(bare, is_quoted) {
+        return Some(path);
+    }
+    // `File: path`, `path (new file)`, `Create file path`.
+    let bare = match bare.rsplit_once(" (") {
+        Some((before, note)) if is_words(note.trim_end_matches(')')) => before.trim(),
+        _ => bare,
+    };
+    let (words, rest) = match bare.split_once(':') {
+        Some((words, rest)) if !rest.trim().is_empty() => (words, rest),
+        _ => bare.rsplit_once(char::is_whitespace).unwrap_or(("", bare)),
+    };
+    if !is_words(words) {
+        return None;
+    }
+    // A word that announces a file vouches for a name without a known ending.
+    let is_announced = words.to_lowercase().contains("file") || is_quoted;
+    path_of(undecorated(rest), is_announced)
+}
+
+/// The path in a comment that names the file and says nothing else: `# src/a.py`, `<!-- a.html -->`.
+pub(super) fn label_in_comment(line: &str) -> Option<String> {
+    let line = line.trim();
+    let body = ["<!--", "/*", "//", "--", "#", ";", "%"]
+        .iter()
+        .find_map(|opener| line.strip_prefix(opener))?;
+    let body = ["-->", "*/"].iter().find_map(|closer| body.strip_suffix(closer)).unwrap_or(body);
+    if body.starts_with(['!', '#', '/']) {
+        return None;
+    }
+    label(body)
+}
+
+/// The only path in backticks on a line of prose.
+pub(super) fn path_in_prose(line: &str) -> Option<String> {
+    let mut paths: Vec<String> = line
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|quoted| path_of(quoted.trim(), false))
+        .collect();
+    paths.dedup();
+    match paths.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// What the text after the opening of a code fence says: the language and the path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Info {
+    pub(super) language: String,
+    pub(super) path: Option<String>,
+}
+
+/// Reads `python`, `python src/a.py`, `src/a.py`, `python:src/a.py`, `python title="src/a.py"`.
+pub(super) fn info(text: &str) -> Info {
+    // Pandoc writes `{.python}`.
+    let is_braced = text.trim().starts_with('{');
+    let text = text.trim().trim_matches(['{', '}']).trim();
+    let mut info = Info::default();
+    for (i, token) in text.split_whitespace().enumerate() {
+        if is_braced && token.starts_with('.') {
+            info.language = token[1..].to_lowercase();
+            continue;
+        }
+        let (key, value) = token.split_once('=').unwrap_or(("", token));
+        let value = value.trim_matches(['"', '\'', '`', ',']);
+        let names_file = matches!(
+            key.to_lowercase().as_str(),
+            "" | "file" | "filename" | "path" | "title" | "name"
+        );
+        if let Some((language, rest)) = value.split_once(':')
+            && let Some(path) = path_of(rest, true)
+            && names_file
+        {
+            info.path.get_or_insert(path);
+            if key.is_empty() && i == 0 {
+                info.language = language.to_lowercase();
+            }
+        } else if names_file && let Some(path) = path_of(value, !key.is_empty()) {
+            info.path.get_or_insert(path);
+        } else if i == 0 && key.is_empty() {
+            info.language = value.to_lowercase();
+        }
+    }
+    info
+}
+
+/// Takes list markers, headings, rules, brackets and final colons off.
+fn undecorated(text: &str) -> &str {
+    let mut text = text.trim();
+    for mark in ["- ", "+ ", "> ", "\u{2022} "] {
+        text = text.strip_prefix(mark).unwrap_or(text).trim_start();
+    }
+    let unnumbered = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if unnumbered.len() < text.len() {
+        text = unnumbered.strip_prefix(". ").or(unnumbered.strip_prefix(") ")).unwrap_or(text);
+    }
+    text = text.trim_start_matches('#').trim();
+    for rule in ["===", "---"] {
+        if let Some(rest) = text.strip_prefix(rule) {
+            text = rest.trim_start_matches(['=', '-']).trim_end_matches(['=', '-']).trim();
+        }
+    }
+    let unnumbered = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if unnumbered.len() < text.len() {
+        text = unnumbered.strip_prefix(". ").or(unnumbered.strip_prefix(") ")).unwrap_or(text);
+    }
+    text = text.trim_end_matches(':').trim();
+    if let Some(inside) = text.strip_prefix('[') {
+        // A link names the file twice.
+        if let Some((name, _)) = inside.split_once("](") {
+            text = name;
+        } else if let Some(name) = inside.strip_suffix(']') {
+            text = name;
+        }
+    }
+    for quote in ['"', '\''] {
+        if let Some(inside) = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)) {
+            text = inside;
+        }
+    }
+    text.trim()
+}
+
+fn is_words(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).all(|word| {
+        LABEL_WORDS.contains(&word.to_lowercase().as_str())
+            || word.chars().all(|c| c.is_ascii_digit())
+    })
+}
+
+/// The text as a path, if it can only be one. `is_announced`: something else says that it is one.
+fn path_of(text: &str, is_announced: bool) -> Option<String> {
+    let text = text.strip_prefix("./").unwrap_or(text);
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || "<>|?*\"'`;,!=&^%$".contains(c);
+    if text.is_empty()
+        || text.chars().count() > MAX_PATH_CHARS
+        || text.contains(is_odd)
+        || text.contains("://")
+        || text.contains("..") && !text.starts_with("../") && !text.contains("/..")
+        || text.starts_with('-')
+        || text.ends_with(['/', '.', ':', '\\', ')'])
+    {
+        return None;
+    }
+    let path = if text.contains('/') { text.to_owned() } else { text.replace('\\', "/") };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let in_folder = name.len() < path.len();
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    let is_dotfile = name.len() > 1 && name.starts_with('.');
+    let is_file = NAMES.contains(&name)
+        || match extension {
+            _ if is_dotfile => in_folder || is_announced || name.len() > 3,
+            Some(extension) if in_folder || is_announced => {
+                extension.len() <= 12
+                    && extension.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                    && extension.chars().any(|c| c.is_ascii_alphabetic())
+            }
+            Some(extension) => {
+                EXTENSIONS.contains(&extension) && !PRODUCTS.contains(&name.to_lowercase().as_str())
+            }
+            None => in_folder && is_announced,
+        };
+    is_file.then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_only_names_a_file_is_a_label() {
+        for line in [
+            "src/hello.py",
+            "**src/hello.py**",
+            "### src/hello.py",
+            "File: src/hello.py",
+            "`src/hello.py`:",
+            "**`src/hello.py`**",
+            "### 1. `src/hello.py`",
+            "#### File: `src/hello.py`",
+            "- src/hello.py:",
+            "1. src/hello.py",
+            "=== src/hello.py ===",
+            "--- src/hello.py ---",
+            "src/hello.py (new file)",
+            "`src/hello.py` (modified):",
+            "Create file src/hello.py",
+            "Filename: src/hello.py",
+            "**File 2: src/hello.py**",
+            "[src/hello.py](src/hello.py)",
+            "./src/hello.py",
+            "New file: `src/hello.py`",
+            "Step 3: src/hello.py",
+            "\"src/hello.py\"",
+            "src\\hello.py",
+            "[src/hello.py]",
+            "Path = src/hello.py".replace(" =", ":").as_str(),
+        ] {
+            assert_eq!(label(line).as_deref(), Some("src/hello.py"), "{line}");
+        }
+        for name in [
+            "hello.py",
+            "Makefile",
+            ".gitignore",
+            "src/__init__.py",
+            "__init__.py",
+            "go.mod",
+            "a/b.test.ts",
+            "../escape.py",
+            "/etc/cron.d/x.sh",
+            "app/[id]/page.tsx",
+            ".github/workflows/ci.yml",
+        ] {
+            assert_eq!(label(name).as_deref(), Some(name), "{name}");
+        }
+        assert_eq!(label("File: Dockerfile.dev").as_deref(), Some("Dockerfile.dev"));
+        assert_eq!(label("`notes.custom`").as_deref(), Some("notes.custom"));
+    }
+
+    #[test]
+    fn talk_is_not_a_label() {
+        for line in [
+            "",
+            "Here is src/hello.py",
+            "Run `src/hello.py`:",
+            "Update `src/a.py` to use b:",
+            "Node.js:",
+            "### Usage",
+            "v1.2.3",
+            "e.g.",
+            "foo.bar()",
+            "https://example.com/a.py",
+            "and/or",
+            "etc...",
+            "import os",
+            "self.value",
+            "```",
+            "a b.py",
+            "Python 3.11",
+            "src/",
+            "**Note:**",
+            "x = 1",
+            "The file:",
+            "#!/usr/bin/env python3",
+            "...",
+        ] {
+            assert_eq!(label(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_fence_may_name_its_file() {
+        let check = |text: &str, language: &str, path: Option<&str>| {
+            assert_eq!(
+                info(text),
+                Info { language: language.into(), path: path.map(Into::into) },
+                "{text}"
+            );
+        };
+        check("python", "python", None);
+        check("", "", None);
+        check("python src/a.py", "python", Some("src/a.py"));
+        check("src/a.py", "", Some("src/a.py"));
+        check("python:src/a.py", "python", Some("src/a.py"));
+        check("python title=\"src/a.py\"", "python", Some("src/a.py"));
+        check("{.python filename=src/a.py}", "python", Some("src/a.py"));
+        check("js file=lib/x", "js", Some("lib/x"));
+        check("c++", "c++", None);
+        check("text/html", "text/html", None);
+        check("Makefile", "", Some("Makefile"));
+        check("rust,ignore", "rust,ignore", None);
+        check("diff", "diff", None);
+    }
+
+    #[test]
+    fn a_comment_may_name_its_file() {
+        assert_eq!(label_in_comment("# src/a.py").as_deref(), Some("src/a.py"));
+        assert_eq!(label_in_comment("// File: src/a.js").as_deref(), Some("src/a.js"));
+        assert_eq!(label_in_comment("<!-- a/index.html -->").as_deref(), Some("a/index.html"));
+        assert_eq!(label_in_comment("#!/usr/bin/env python"), None);
+        assert_eq!(label_in_comment("# loads a.py"), None);
+        assert_eq!(label_in_comment("x = 1"), None);
+    }
+}

@@ -39,10 +39,21 @@ pub(crate) struct Blobs {
 struct State {
     /// Addresses known to be on disk with the right content.
     stored: HashSet<BlobRef>,
-    /// Files written since the last sync.
+    /// Files that may not be durable yet.
     unsynced: Vec<PathBuf>,
-    /// Folders that got an entry since the last sync.
+    /// Folders whose entries may not be.
     unsynced_dirs: BTreeSet<PathBuf>,
+}
+
+impl State {
+    /// Remembers a payload that lies at `path`, once.
+    fn add(&mut self, blob: BlobRef, path: PathBuf, root: &Path) {
+        if self.stored.insert(blob) {
+            self.unsynced_dirs.extend(path.parent().map(Path::to_owned));
+            self.unsynced_dirs.insert(root.to_owned());
+            self.unsynced.push(path);
+        }
+    }
 }
 
 impl Blobs {
@@ -57,23 +68,24 @@ impl Blobs {
             return Ok(blob);
         }
         let path = self.path(&blob);
-        let dir = path.parent().unwrap_or(&self.root).to_owned();
+        let dir = path.parent().unwrap_or(&self.root);
         // A file of an earlier process counts only if it is whole: a machine may have died under it.
-        if fs::read(&path).is_ok_and(|found| found == bytes) {
-            self.state().stored.insert(blob.clone());
-            return Ok(blob);
+        if !fs::read(&path).is_ok_and(|found| found == bytes) {
+            fs::create_dir_all(dir).map_err(Error::io("creating", dir))?;
+            write_as(dir, &path, bytes).map_err(Error::io("writing", &path))?;
         }
-        let is_new_dir = !dir.is_dir();
-        fs::create_dir_all(&dir).map_err(Error::io("creating", &dir))?;
-        write_as(&dir, &path, bytes).map_err(Error::io("writing", &path))?;
-        let mut state = self.state();
-        state.stored.insert(blob.clone());
-        state.unsynced.push(path);
-        state.unsynced_dirs.insert(dir);
-        if is_new_dir {
-            state.unsynced_dirs.insert(self.root.clone());
-        }
+        self.state().add(blob.clone(), path, &self.root);
         Ok(blob)
+    }
+
+    /// Whether a payload of an earlier process is there and whole. If so, the next sync includes it: who
+    /// asks builds on it, and that process may have died before its own.
+    pub(crate) fn adopt(&self, blob: &BlobRef) -> bool {
+        let is_whole = self.get(blob).is_ok();
+        if is_whole {
+            self.state().add(blob.clone(), self.path(blob), &self.root);
+        }
+        is_whole
     }
 
     /// Reads a payload and checks that it is the one that was stored.

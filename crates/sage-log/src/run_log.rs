@@ -27,7 +27,7 @@ pub struct LogOptions {
     pub clock: Arc<dyn Clock>,
     /// Takes secrets out of events and payloads.
     pub redactor: Redactor,
-    /// Is handed each event after it was appended.
+    /// Is handed each event after it was appended, in order. Must not call back into the log.
     pub progress: Arc<dyn ProgressSink>,
     /// Fault injection for crash tests: the process kills itself (SIGKILL) as soon as the event with
     /// this number is appended, before anybody hears of it.
@@ -175,7 +175,7 @@ impl Recorder for RunLog {
     }
 
     fn past(&self, call: &CallId) -> Past {
-        self.0.past.get(call, |blob| self.0.blobs.get(blob).is_ok())
+        self.0.past.get(call, |blob| self.0.blobs.adopt(blob))
     }
 }
 

@@ -1,1 +1,42 @@
-fn main() {}
+//! `cargo xtask layers` and `cargo xtask tidy`; see the library for what they check.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask <check>...
+
+  layers   crates use lower layers only, and each heavy dependency has one owner
+  tidy     sizes, headers, comments, links, stray paths
+";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = xtask::root();
+    let mut out = std::io::stdout().lock();
+    let checks: Vec<String> = std::env::args().skip(1).collect();
+    if checks.is_empty() {
+        write!(out, "{USAGE}")?;
+        return Ok(ExitCode::from(2));
+    }
+    let mut n_problems = 0;
+    for check in checks {
+        let problems = match check.as_str() {
+            "layers" => xtask::layers::check(&root)?,
+            "tidy" => xtask::tidy::check(&root)?.iter().map(ToString::to_string).collect(),
+            _ => {
+                write!(out, "unknown check {check:?}\n\n{USAGE}")?;
+                return Ok(ExitCode::from(2));
+            }
+        };
+        for problem in &problems {
+            writeln!(out, "{problem}")?;
+        }
+        if problems.is_empty() {
+            writeln!(out, "{check}: ok")?;
+        } else {
+            writeln!(out, "{check}: {} problems", problems.len())?;
+        }
+        n_problems += problems.len();
+    }
+    Ok(if n_problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -13,7 +13,7 @@ mod regions;
 mod spec;
 
 #[cfg(test)]
-mod random;
+mod testing;
 
 pub use compiled::CompiledGraph;
 pub use problem::{Problem, list_problems};

@@ -1,6 +1,6 @@
 use expect_test::{Expect, expect};
 
-use crate::random::parse;
+use crate::testing::parse;
 use crate::{CompiledGraph, GraphSpec, Region, list_problems};
 
 /// `a ~> b -> c` in the tests' short form; see [`parse`].

@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use sage_core::NodeId;
 
 use super::*;
-use crate::random::parse;
+use crate::testing::parse;
 
 /// Everything that means something in one of the languages.
 fn hostile(id: &NodeId) -> Label {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sage_core::NodeId;
 
 use crate::draw::{Label, terminal, text};
-use crate::random::{acyclic_graph, parse};
+use crate::testing::{acyclic_graph, parse};
 use crate::{CompiledGraph, list_problems};
 
 fn compiled(spec: &str) -> CompiledGraph {

@@ -15,7 +15,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why there is no answer, or no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `models.yaml` says something that cannot be.
+    /// `models.yaml`, or a script of answers, says something that cannot be.
     #[error("{}", at_line(.path, *.line, .key, .problem))]
     Config {
         /// The file.
@@ -107,16 +107,6 @@ pub enum Error {
         /// Its text.
         message: String,
     },
-    /// A script of answers cannot be read.
-    #[error("{}", at_line(.path, *.line, "", .problem))]
-    Script {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1; 0 when the file as a whole is meant.
-        line: u64,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// The log could not be written or read.
     #[error("recording a model call")]
     Record(#[from] RecordError),
@@ -143,8 +133,7 @@ impl Error {
             Self::Config { .. }
             | Self::Trigger { .. }
             | Self::Setting { .. }
-            | Self::PriceUnknown { .. }
-            | Self::Script { .. } => ErrorKind::Config,
+            | Self::PriceUnknown { .. } => ErrorKind::Config,
             Self::Unknown { .. } => ErrorKind::Usage,
             Self::NoAnswer { tried, .. } => {
                 if tried.iter().any(|tried| tried.trouble.was_reached()) {

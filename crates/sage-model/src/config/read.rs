@@ -10,8 +10,9 @@ use sage_core::{AgentRole, nearest};
 use super::built_in::{self, BuiltIn};
 use super::{Api, ModelConfig, ModelsConfig, ProviderConfig, ProviderKind, Route};
 use crate::endpoint::Endpoint;
-use crate::yaml::{self, Key, Node, Value};
-use crate::{Error, Price, Result, ToolCalling, Trigger};
+use crate::fields::{At, Fields};
+use crate::yaml::{self, Node, Value};
+use crate::{Price, Result, ToolCalling, Trigger};
 
 const TOP: [&str; 8] = [
     "providers",
@@ -42,141 +43,6 @@ pub(super) const DEFAULT_ROUTE: &str = "default";
 const MAX_CONCURRENCY: f64 = 1024.0;
 const MAX_CONTEXT_TOKENS: f64 = 100_000_000.0;
 const MAX_PRICE: f64 = 100_000.0;
-
-/// Where a value stands, for errors.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    path: &'a Path,
-    line: u64,
-}
-
-impl At<'_> {
-    fn error(&self, key: &str, problem: impl Into<String>) -> Error {
-        let (path, line) = (self.path.to_path_buf(), self.line);
-        Error::Config { path, line, key: key.to_owned(), problem: problem.into() }
-    }
-}
-
-/// A mapping whose keys are all allowed.
-struct Fields<'a> {
-    path: &'a Path,
-    prefix: String,
-    line: u64,
-    entries: &'a [(Key, Node)],
-}
-
-impl<'a> Fields<'a> {
-    /// `allowed` empty means that any key is a name.
-    fn of(path: &'a Path, key: &str, node: &'a Node, allowed: &[&str]) -> Result<Self> {
-        let entries: &[(Key, Node)] = match &node.value {
-            Value::Map(entries) => entries,
-            Value::Null => &[],
-            other => {
-                let problem = format!("expected a mapping, found {}", other.what());
-                return Err(At { path, line: node.line }.error(key, problem));
-            }
-        };
-        let prefix = if key.is_empty() { String::new() } else { format!("{key}.") };
-        let fields = Self { path, prefix, line: node.line, entries };
-        for (name, _) in entries {
-            if !allowed.is_empty() && !allowed.contains(&name.text.as_str()) {
-                return Err(fields.unknown(name, "key", allowed));
-            }
-        }
-        Ok(fields)
-    }
-
-    fn unknown(&self, name: &Key, what: &str, allowed: &[&str]) -> Error {
-        let hint = match nearest(&name.text, allowed.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("known are {}", allowed.join(", ")),
-        };
-        let at = At { path: self.path, line: name.line };
-        at.error(&self.key(&name.text), format!("unknown {what}; {hint}"))
-    }
-
-    fn key(&self, name: &str) -> String {
-        let name: String = name.chars().take(64).collect();
-        format!("{}{name}", self.prefix)
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Node> {
-        let found = self.entries.iter().find(|(key, _)| key.text == name)?;
-        // `key:` with nothing behind it says nothing.
-        Some(&found.1).filter(|node| node.value != Value::Null)
-    }
-
-    fn error(&self, name: &str, node: &Node, problem: impl Into<String>) -> Error {
-        At { path: self.path, line: node.line }.error(&self.key(name), problem)
-    }
-
-    fn missing(&self, name: &str) -> Error {
-        let at = At { path: self.path, line: self.line };
-        at.error(&self.key(name), "missing")
-    }
-
-    fn text(&self, name: &str) -> Result<Option<&'a str>> {
-        let Some(node) = self.get(name) else { return Ok(None) };
-        match &node.value {
-            Value::Text(text) if text.trim().is_empty() => {
-                Err(self.error(name, node, "must not be empty"))
-            }
-            Value::Text(text) => Ok(Some(text.trim())),
-            other => {
-                let problem = format!("expected a text, found {}", other.what());
-                Err(self.error(name, node, problem))
-            }
-        }
-    }
-
-    fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
-        let (Some(node), Some(text)) = (self.get(name), self.text(name)?) else { return Ok(None) };
-        if let Some((_, value)) = choices.iter().find(|(choice, _)| *choice == text) {
-            return Ok(Some(*value));
-        }
-        let known: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
-        let hint = nearest(text, known.iter().copied()).map_or_else(
-            || format!("known are {}", known.join(", ")),
-            |near| format!("did you mean {near:?}?"),
-        );
-        Err(self.error(name, node, format!("unknown value {text:?}; {hint}")))
-    }
-
-    fn number(&self, name: &str, min: f64, max: f64) -> Result<Option<f64>> {
-        let Some(node) = self.get(name) else { return Ok(None) };
-        match node.value {
-            Value::Number(number) if (min..=max).contains(&number) => Ok(Some(number)),
-            Value::Number(number) => {
-                Err(self.error(name, node, format!("{number} is not between {min} and {max}")))
-            }
-            ref other => {
-                let problem = format!("expected a number, found {}", other.what());
-                Err(self.error(name, node, problem))
-            }
-        }
-    }
-
-    fn whole(&self, name: &str, min: f64, max: f64) -> Result<Option<u64>> {
-        match self.number(name, min, max)? {
-            Some(number) if number.fract() != 0.0 => {
-                let at = At { path: self.path, line: self.get(name).map_or(0, |node| node.line) };
-                Err(at.error(&self.key(name), format!("{number} is not a whole number")))
-            }
-            number => Ok(number.map(|number| number as u64)),
-        }
-    }
-
-    fn truth(&self, name: &str) -> Result<Option<bool>> {
-        let Some(node) = self.get(name) else { return Ok(None) };
-        match &node.value {
-            Value::Bool(value) => Ok(Some(*value)),
-            other => {
-                let problem = format!("expected true or false, found {}", other.what());
-                Err(self.error(name, node, problem))
-            }
-        }
-    }
-}
 
 pub(super) fn read(base: BuiltIn, text: &str, path: &Path) -> Result<ModelsConfig> {
     let root = yaml::parse(text).map_err(|broken| {
@@ -341,7 +207,7 @@ fn read_model(model: &mut ModelConfig, fields: &Fields<'_>) -> Result<()> {
         model.temperature = Some(n as f32);
     }
     if let Some(node) = fields.get("usd_per_mtok") {
-        let prices = Fields::of(fields.path, &fields.key("usd_per_mtok"), node, &PRICE)?;
+        let prices = Fields::of(fields.path(), &fields.key("usd_per_mtok"), node, &PRICE)?;
         let of = |name: &str| prices.number(name, 0.0, MAX_PRICE);
         let input = of("input")?.ok_or_else(|| prices.missing("input"))?;
         let output = of("output")?.ok_or_else(|| prices.missing("output"))?;
@@ -362,7 +228,7 @@ fn read_default(config: &mut ModelsConfig, top: &Fields<'_>) -> Result<()> {
     {
         let line = top.get(name).map_or(0, |node| node.line);
         let problem = "needs \"primary\" beside it";
-        return Err(At { path: top.path, line }.error(name, problem));
+        return Err(At { path: top.path(), line }.error(name, problem));
     }
     Ok(())
 }

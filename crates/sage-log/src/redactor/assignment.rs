@@ -18,6 +18,9 @@ const MIN_VALUE_CHARS: usize = 8;
 /// The longest type between a name and its value, as in `KEY: &'static str = "..."`.
 const MAX_TYPE_BYTES: usize = 48;
 
+/// The longest name, with its operator, that is looked for where a value could be.
+const MAX_NAME_CHARS: usize = 64;
+
 /// The end of a name that means a secret.
 const NAMES: &str = r"(?:passw(?:or)?d|passphrase|secret[_-]?(?:access[_-]?)?key|secret|token|(?:api|access|private)[_-]?key)";
 
@@ -84,10 +87,12 @@ fn secret_at(text: &str, at: usize, name: &str, is_tight: bool) -> Option<Range<
     match quote {
         Some(quote) => {
             let start = n_slashes + 1;
-            let len = quoted_len(&rest[start..], quote, n_slashes)?;
+            let len = quoted_len(&rest[start..], quote, n_slashes);
             let value = &rest[start..start + len];
             is_secret_literal(name, value).then_some(at + start..at + start + len)
         }
+        // `token: password="..."`: what follows is found on its own.
+        None if begins_assignment(rest) => None,
         None => {
             let len = rest.find(ends_bare_value).unwrap_or(rest.len());
             let value = &rest[..len];
@@ -96,24 +101,34 @@ fn secret_at(text: &str, at: usize, name: &str, is_tight: bool) -> Option<Range<
     }
 }
 
-/// The length of a quoted value on one line; `n_slashes` stand before the quotes that delimit it.
-fn quoted_len(rest: &str, quote: char, n_slashes: usize) -> Option<usize> {
-    let bytes = rest.as_bytes();
+/// Whether another name with its operator stands at the beginning of `rest`.
+fn begins_assignment(rest: &str) -> bool {
+    let mut chars = rest.char_indices().take(MAX_NAME_CHARS);
+    let end = chars
+        .find(|(_, c)| ends_bare_value(*c))
+        .or_else(|| rest.char_indices().nth(MAX_NAME_CHARS));
+    ASSIGNMENT.is_match(&rest[..end.map_or(rest.len(), |(at, _)| at)])
+}
+
+/// The length of a quoted value: up to its closing quote, or to the end of its line or of the string
+/// around it when it was cut off. `n_slashes` stand before each of the quotes that delimit it.
+fn quoted_len(rest: &str, quote: char, n_slashes: usize) -> usize {
+    // A backslash inside is escaped as often as the quote is: the closing quote has its own slashes
+    // after a multiple of that.
+    let period = 2 * (n_slashes + 1);
     let mut slashes = 0;
-    for (at, byte) in bytes.iter().enumerate() {
+    for (at, byte) in rest.bytes().enumerate() {
         match byte {
             b'\\' => slashes += 1,
-            b'\n' | b'\r' => return None,
-            byte if char::from(*byte) == quote
-                && slashes <= n_slashes
-                && slashes % 2 == n_slashes % 2 =>
-            {
-                return Some(at - slashes);
+            b'\n' | b'\r' => return at,
+            byte if char::from(byte) == quote && slashes % period == n_slashes => {
+                return at - n_slashes;
             }
+            byte if char::from(byte) == quote && slashes < n_slashes => return at - slashes,
             _ => slashes = 0,
         }
     }
-    None
+    rest.len()
 }
 
 fn ends_bare_value(c: char) -> bool {
@@ -174,7 +189,8 @@ fn after_type(text: &str, at: usize) -> Option<usize> {
     let is_type = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:<>&' \t.[]|?".contains(byte);
     let rest = &text.as_bytes()[at..];
     let len = rest.iter().take(MAX_TYPE_BYTES).take_while(|byte| is_type(byte)).count();
-    if rest.get(len) != Some(&b'=') {
+    let is_value_of_its_own = |text: &str| text.contains(MARK) || ASSIGNMENT.is_match(text);
+    if rest.get(len) != Some(&b'=') || is_value_of_its_own(&text[at..=at + len]) {
         return None;
     }
     let blanks = rest[len + 1..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();

@@ -4,9 +4,19 @@
 //! command means a variant there, an arm and a place in [`GROUPS`] here, and a file.
 
 mod completions;
+mod config;
 mod docs;
 mod help;
+mod init;
 mod list;
+mod log;
+mod memory;
+mod models;
+mod permissions;
+mod rules;
+mod runs;
+mod session;
+mod status;
 mod version;
 mod welcome;
 
@@ -59,6 +69,16 @@ fn in_project(command: Command, global: &GlobalArgs, env: EnvVars, ui: &Arc<Ui>)
         | Command::Undo(_)
         | Command::Demo(_)
         | Command::Plan(_) => Err(Failure::internal("this command is not wired")),
+        Command::Status(args) => status::run(&args, &cx, ui),
+        Command::Runs(args) => runs::run(args, &cx, ui),
+        Command::Log(args) => log::run(&args, &cx, ui),
+        Command::Init(args) => init::run(&args, &cx, ui),
+        Command::Rules(args) => rules::run(args, &cx, ui),
+        Command::Config(args) => config::run(args, &cx, ui),
+        Command::Models(args) => models::run(args, &cx, ui),
+        Command::Permissions(args) => permissions::run(args, &cx, ui),
+        Command::Session(args) => session::run(args, &cx, ui),
+        Command::Memory(args) => memory::run(args, &cx, ui),
         _ => Err(Failure::internal(format!("no command for {}", cx.root.display()))),
     }
 }

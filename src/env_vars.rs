@@ -43,7 +43,7 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable { name: "SAGE_TRACE_ID", doc: "an id of yours that a run carries in its metrics" },
     Variable {
-        name: "SAGE_TEST_KILL_AFTER",
+        name: "SAGE_FAULT_KILL_AFTER_SEQ",
         doc: "for crash tests: the process kills itself right after appending the event with this number",
     },
     Variable {

@@ -78,8 +78,19 @@ impl Failure {
     }
 }
 
-impl From<sage_core::RecordError> for Failure {
-    fn from(error: sage_core::RecordError) -> Self {
-        Self::new(error.kind(), error)
-    }
+macro_rules! from_libraries {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(error.kind(), error)
+            }
+        })*
+    };
 }
+from_libraries!(
+    sage_core::RecordError,
+    sage_log::Error,
+    sage_model::Error,
+    sage_agent::Error,
+    sage_tool::Error
+);

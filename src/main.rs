@@ -10,8 +10,12 @@ mod context;
 mod env_vars;
 mod exit_code;
 mod failure;
+mod files;
 mod hints;
+mod history;
 mod panic_report;
+mod policy_file;
+mod session;
 mod settings;
 mod ui;
 

@@ -138,6 +138,16 @@ impl Settings {
         self.count_u32("run.max_repairs").unwrap_or(0)
     }
 
+    /// `run.max_turns`: answers of one conversation.
+    pub fn max_turns(&self) -> u32 {
+        self.count_u32("run.max_turns").unwrap_or(1)
+    }
+
+    /// `run.keep_failed`: keep the changes of a failed task.
+    pub fn keep_failed(&self) -> bool {
+        self.flag("run.keep_failed")
+    }
+
     /// `run.verify`: the project's own verification commands.
     pub fn verify_commands(&self) -> &[String] {
         self.list("run.verify")
@@ -207,11 +217,6 @@ impl Settings {
     /// `tools.environment`: names of further variables that commands see.
     pub fn tool_environment(&self) -> &[String] {
         self.list("tools.environment")
-    }
-
-    /// `rules.max_bytes`: how much of the rules a model is given.
-    pub fn rules_max_bytes(&self) -> usize {
-        self.count("rules.max_bytes").and_then(|n| usize::try_from(n).ok()).unwrap_or(16_000)
     }
 
     fn flag(&self, key: &str) -> bool {

@@ -43,6 +43,9 @@ pub struct RunArgs {
     /// Do everything in a copy, print the diff, leave the work tree as it is
     #[arg(long, conflicts_with = "resume", help_heading = "What is done")]
     pub dry_run: bool,
+    /// Keep the changes of a failed task [setting: run.keep_failed]
+    #[arg(long, conflicts_with = "plan_only", help_heading = "What is done")]
+    pub keep_failed: bool,
     /// Ignore an interrupted run and everything remembered
     #[arg(long, conflicts_with = "resume", help_heading = "What is done")]
     pub fresh: bool,

@@ -76,6 +76,22 @@ pub const TABLE: &[Setting] = &[
         doc: "how often a task is repaired after its checks failed",
     },
     Setting {
+        key: "run.max_turns",
+        kind: Kind::Count { min: 1, max: 500 },
+        default: "40",
+        env: None,
+        flag: None,
+        doc: "how many answers one conversation of a task may take",
+    },
+    Setting {
+        key: "run.keep_failed",
+        kind: Kind::Bool,
+        default: "false",
+        env: None,
+        flag: Some("--keep-failed"),
+        doc: "keep the changes of a failed task instead of taking them back",
+    },
+    Setting {
         key: "run.verify",
         kind: Kind::List,
         default: "",
@@ -194,14 +210,6 @@ pub const TABLE: &[Setting] = &[
         env: None,
         flag: None,
         doc: "names of further environment variables that commands may see; names that look secret are refused",
-    },
-    Setting {
-        key: "rules.max_bytes",
-        kind: Kind::Count { min: 0, max: 1 << 20 },
-        default: "16000",
-        env: None,
-        flag: None,
-        doc: "how much of the rules a model is given, in bytes",
     },
 ];
 

@@ -84,9 +84,14 @@ fn the_defaults_are_valid_and_every_accessor_finds_its_setting() {
     assert_eq!(settings.call_timeout(), Duration::from_secs(600));
     assert_eq!(settings.command_timeout(), Duration::from_secs(120));
     assert_eq!(settings.max_output_bytes(), 1 << 20);
-    assert_eq!(settings.rules_max_bytes(), 16_000);
+    assert_eq!(settings.max_turns(), 40);
     assert!(settings.limits().is_none());
-    assert!(!settings.full() && !settings.no_clarify() && !settings.mode_is_chosen());
+    assert!(
+        !settings.full()
+            && !settings.keep_failed()
+            && !settings.no_clarify()
+            && !settings.mode_is_chosen()
+    );
     assert!(settings.verify_commands().is_empty() && settings.tool_environment().is_empty());
     assert!(settings.models_file().is_none() && settings.profile().is_none());
     assert_eq!(settings.run_output(), "summary");

@@ -15,6 +15,7 @@ use sage_core::{Progress, ProgressSink};
 
 use super::Ui;
 use lines::Lines;
+pub use lines::duration;
 
 /// How many hints may wait to be shown.
 const MAX_WAITING_HINTS: usize = 512;

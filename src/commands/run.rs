@@ -1,0 +1,189 @@
+//! `sage run`: a goal becomes a plan, the plan a verified change.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sage_coder::{Detail, Mode, RunEnd};
+use sage_core::{Decider, RunId};
+use sage_log::Runs;
+use serde_json::Value;
+
+use super::resume;
+use crate::app::{
+    Interrupts, Pipeline, Who, answer_check, block_on, load_models, model_factory, new_run_id,
+    routing_record,
+};
+use crate::cli::RunArgs;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::failure::{Failure, Outcome};
+use crate::settings::Settings;
+use crate::ui::Ui;
+use crate::ui::live::{Form, Live};
+
+/// Runs the command.
+pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
+    if let Some(run) = &args.resume {
+        return resume::take_up(run, &args.models, &args.limits, args.explain_routing, args.output.json, cx, ui);
+    }
+    let settings = crate::app::settings(cx, &args.flags())?;
+    let mode = mode(&settings);
+    let who = who(args, mode, cx)?;
+    let goal = goal(args)?;
+    if let Some(run) = same_goal_interrupted(args, &goal, mode, cx) {
+        ui.note(format!("taking up the interrupted run {run} of this goal (`--fresh` starts over)"));
+        let run = run.to_string();
+        return resume::take_up(&run, &args.models, &args.limits, args.explain_routing, args.output.json, cx, ui);
+    }
+    let schema = args.output_schema.as_deref().map(read_schema).transpose()?;
+    let interrupts = Interrupts::listen(Arc::clone(ui))?;
+    let live = Live::start(Arc::clone(ui), form(args.output.json, args.explain_routing));
+    let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
+    let models = load_models(cx, &settings, &args.models)?;
+    let models = model_factory(cx, &settings, models.config);
+    let mut wiring = pipeline.wiring(who, models)?;
+    wiring.check_answer = schema.as_ref().map(answer_check).transpose()?;
+    let mut options = pipeline.options(goal, mode);
+    options.plan_only = args.plan_only;
+    options.dry_run = args.dry_run;
+    options.plan_file = args.plan.as_deref().map(read_plan).transpose()?;
+    options.include.clone_from(&args.include);
+    // Only a person can answer questions.
+    options.clarify &= who == Who::Person && mode == Mode::Research;
+    options.output_schema = schema;
+    options.routing = routing_record(&settings, &args.models);
+    let id = new_run_id()?;
+    let ended = block_on(sage_coder::start(&wiring, id, options))?;
+    live.finish();
+    let end = ended.map_err(|error| Failure::new(error.kind(), error))?;
+    let show = Show {
+        json: args.output.json,
+        explain_routing: args.explain_routing,
+        last_message: args.output_last_message.as_deref(),
+    };
+    finish(&end, &settings, &show, ui)
+}
+
+/// What of a run's end is shown, and where.
+pub struct Show<'a> {
+    /// Events were printed as JSON; the report is one of the views of them.
+    pub json: bool,
+    /// Print why each model was chosen.
+    pub explain_routing: bool,
+    /// Where the final answer goes.
+    pub last_message: Option<&'a Path>,
+}
+
+/// Prints the report and gives the exit code.
+pub fn finish(end: &RunEnd, settings: &Settings, show: &Show<'_>, ui: &Ui) -> Outcome {
+    let detail = match settings.run_output() {
+        "debug" => Detail::Debug,
+        "full" => Detail::Full,
+        _ => Detail::Summary,
+    };
+    if !show.json {
+        ui.text(sage_coder::render(&end.report, detail, ui.width));
+        if show.explain_routing && detail < Detail::Debug && !end.report.routing.is_empty() {
+            ui.line(format!("Routing\n  {}", end.report.routing.join("\n  ")));
+        }
+    }
+    if let Some(path) = show.last_message {
+        let message = match &end.report.answer {
+            Some(answer) => format!("{answer}\n"),
+            None => sage_coder::render(&end.report, Detail::Summary, ui.width),
+        };
+        std::fs::write(path, message).map_err(|error| {
+            Failure::environment(format!("writing the final answer to {}", path.display())).because(error)
+        })?;
+    }
+    let code = ExitCode::of_number(end.report.exit_code);
+    if let (Some(kind), Some(error)) = (end.kind, &end.error) {
+        // The report says what happened; the hint says what to do.
+        let failure = Failure::new(kind, anyhow::anyhow!("{}", error_chain(error)));
+        ui.failure(&failure);
+    }
+    Ok(code)
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str("\n  ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// How a run is shown while it goes on.
+pub const fn form(json: bool, explain_routing: bool) -> Form {
+    if json { Form::Json } else { Form::Lines { explain_routing } }
+}
+
+/// The mode in effect.
+pub fn mode(settings: &Settings) -> Mode {
+    match settings.mode() {
+        "auto" => Mode::Auto,
+        "silent" => Mode::Silent,
+        _ => Mode::Research,
+    }
+}
+
+/// Who answers, or why nobody can.
+fn who(args: &RunArgs, mode: Mode, cx: &Context) -> Result<Who, Failure> {
+    match mode {
+        Mode::Silent => Ok(Who::Nobody(Decider::Mode)),
+        Mode::Auto if cx.is_interactive() => Ok(Who::Person),
+        Mode::Auto => Ok(Who::Nobody(Decider::Mode)),
+        Mode::Research if cx.env.is_on("SAGE_NON_INTERACTIVE") => {
+            Ok(Who::Nobody(Decider::Environment))
+        }
+        Mode::Research if cx.is_interactive() => Ok(Who::Person),
+        Mode::Research if args.plan_only => Ok(Who::Nobody(Decider::Mode)),
+        Mode::Research => Err(Failure::usage("a plan is to be reviewed, but there is no terminal to review it at")
+            .hint("`--auto` runs the plan without review, `--plan-only` stops after it")),
+    }
+}
+
+fn goal(args: &RunArgs) -> Result<String, Failure> {
+    match args.goal.as_deref().map(str::trim) {
+        Some("") => Err(Failure::usage("the goal is empty")
+            .hint("say what should be true afterwards: sage run \"Add a --json flag to list\"")),
+        Some(goal) => Ok(goal.to_owned()),
+        // A plan file brings its own goal.
+        None => Ok(String::new()),
+    }
+}
+
+/// The last run, if it was interrupted on its way to the very same goal.
+fn same_goal_interrupted(args: &RunArgs, goal: &str, mode: Mode, cx: &Context) -> Option<RunId> {
+    let plain = !args.fresh && !args.plan_only && !args.dry_run && args.plan.is_none();
+    if !plain || goal.is_empty() || args.output_schema.is_some() {
+        return None;
+    }
+    let last = Runs::new(cx.runs()).list().ok()?.into_iter().next()?;
+    let takes_up = last.resumable && !last.live && last.goal == goal && last.problem.is_none();
+    let started = sage_log::read_run(&Runs::new(cx.runs()).dir(&last.run)).ok()?;
+    let options = sage_coder::options_of(&started.events).ok()?;
+    let same = options.mode == mode && !options.dry_run && !options.plan_only && options.include == args.include;
+    (takes_up && same).then_some(last.run)
+}
+
+fn read_plan(path: &Path) -> Result<(String, String), Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("reading the plan {name}")).because(error))?;
+    Ok((name, text))
+}
+
+fn read_schema(path: &Path) -> Result<Value, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("reading the schema {name}")).because(error))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("the schema {name} is not JSON")).because(error))
+}

@@ -1,3 +1,39 @@
 //! Tools a model can call, behind one door: registry, grants, processes, edits, snapshots.
+//!
+//! [`ToolRegistry`] is the door. Behind it: [`Workspace`] (the files, and the jail around them), `change`
+//! (how files are changed, with the log told first), [`process`] (how programs are started), `effects`
+//! (what programs did to the files), [`SnapshotStore`] (how all of it is taken back). [`Grant`] is what
+//! a plan allows a task, [`Policy`] what the person allows at all.
+//!
+//! Not here: models, prompts, conversations. The crate reads no environment, no clock, no home.
 
 pub mod edits;
+pub mod process;
+pub mod snapshot;
+
+mod args;
+mod builtin;
+mod call;
+mod change;
+mod check;
+mod effects;
+mod error;
+mod grant;
+mod journal;
+mod path;
+mod policy;
+mod registry;
+mod workspace;
+
+pub use builtin::MAX_SPEC_BYTES;
+pub use call::{CallCx, Control, Intent, Tool, ToolCx, ToolResult};
+pub use change::FileEdit;
+pub use check::{CheckResult, tests_in};
+pub use error::{Error, Result, ToolError};
+pub use grant::{Grant, PathSet};
+pub use path::{PathError, WorkPath};
+pub use policy::{Decision, Policy, ToolPolicy};
+pub use process::ProcessLimits;
+pub use registry::{APPLY_EDITS, CHECK, CheckSpec, ToolRegistry};
+pub use snapshot::{Covers, Snapshot, SnapshotStore};
+pub use workspace::{Claim, Listing, WorkFile, Workspace};

@@ -1,0 +1,142 @@
+//! Commands that give evidence: the program's own verification, and what a plan proposes for it.
+
+mod count;
+
+use std::time::Duration;
+
+use sage_core::{CallId, CheckKind, Effect, WorkspaceEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::builtin::{how_it_ended, run_line};
+use crate::call::{CallCx, ToolCx};
+use crate::effects::{AfterCommand, Watched};
+use crate::error::{Error, Result, ToolError};
+use crate::journal::{Journal, Standing};
+use crate::process::MAX_TIMEOUT;
+use crate::registry::{CHECK, CheckSpec, ask_policy, with_before};
+
+pub use count::tests_in;
+
+/// What a command proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// Whether it counts as passed: it ended by itself with exit code 0 and, where generated tests
+    /// were to be run, at least one ran.
+    pub passed: bool,
+    /// Its exit code; absent when it was stopped or not started.
+    pub exit_code: Option<i32>,
+    /// How many tests ran, where the runner says so.
+    pub n_tests: Option<u64>,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Its output, head and tail.
+    pub output: String,
+    /// Why it did not pass, one line; empty when it did.
+    pub reason: String,
+    /// Whether it was stopped at its time limit.
+    pub timed_out: bool,
+    /// What it changed in the tree and was put back, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<CheckResult> {
+    if cx.cancel.is_cancelled() {
+        return Err(Error::Cancelled);
+    }
+    let timeout = spec.timeout.min(MAX_TIMEOUT);
+    let args = json!({
+        "kind": spec.kind,
+        "command": spec.command,
+        "timeout_s": timeout.as_secs_f64(),
+    });
+    let journal = Journal::new(&*cx.recorder, call.clone(), CHECK, &spec.command);
+    let interrupted = match journal.standing(&args)? {
+        Standing::Answered(bytes) => {
+            return serde_json::from_slice(&bytes).map_err(|_| journal.unreadable());
+        }
+        Standing::Interrupted(past) => Some(past),
+        Standing::Fresh => None,
+    };
+    let was_allowed = interrupted.is_some();
+    if let Some(reason) = ask_policy(cx, &call, CHECK, &spec.command, was_allowed).await? {
+        let result = CheckResult { reason: format!("refused: {reason}"), ..CheckResult::not_run() };
+        journal.refused(&reason, &result)?;
+        return Ok(result);
+    }
+    let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
+    let watched = Watched::begin(cx, before).await?;
+    journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
+    let call_cx = CallCx { cx, call: call.clone(), interrupted };
+    let outcome = run_line(&call_cx, &spec.command, timeout).await;
+    let effects = watched.end(cx, &call, AfterCommand::PutBackAll).await?;
+    let mut result = match outcome {
+        Ok(outcome) => judge(&outcome, spec.kind, timeout),
+        Err(ToolError::Ends(error)) => return Err(error),
+        Err(error) => CheckResult { reason: error.to_string(), ..CheckResult::not_run() },
+    };
+    result.notes = effects.notes;
+    cx.recorder.emit(
+        WorkspaceEvent::Checked {
+            node: call.node.clone(),
+            attempt: call.attempt,
+            call,
+            kind: spec.kind,
+            command: spec.command.clone(),
+            passed: result.passed,
+            exit_code: result.exit_code,
+            n_tests: result.n_tests,
+            duration_ms: result.duration_ms,
+            output: cx.recorder.put(result.output.as_bytes())?,
+            reason: result.reason.clone(),
+        }
+        .into(),
+    )?;
+    let summary = if result.passed { "passed" } else { &result.reason };
+    journal.finished(result.passed, &result, summary)?;
+    Ok(result)
+}
+
+impl CheckResult {
+    fn not_run() -> Self {
+        Self {
+            passed: false,
+            exit_code: None,
+            n_tests: None,
+            duration_ms: 0,
+            output: String::new(),
+            reason: String::new(),
+            timed_out: false,
+            notes: Vec::new(),
+        }
+    }
+}
+
+fn judge(
+    outcome: &crate::process::ProcessOutcome,
+    kind: CheckKind,
+    timeout: Duration,
+) -> CheckResult {
+    let n_tests = tests_in(&outcome.output);
+    let reason = if !outcome.succeeded() {
+        how_it_ended(outcome, timeout)
+    } else if kind == CheckKind::GeneratedTest && n_tests == Some(0) {
+        "no test ran".to_owned()
+    } else {
+        String::new()
+    };
+    CheckResult {
+        passed: reason.is_empty(),
+        exit_code: if outcome.timed_out || outcome.flooded { None } else { outcome.exit_code },
+        n_tests,
+        duration_ms: outcome.duration_ms,
+        output: outcome.output.clone(),
+        reason,
+        timed_out: outcome.timed_out,
+        notes: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

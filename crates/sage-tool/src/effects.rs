@@ -1,0 +1,350 @@
+//! What a command did to the files, found by comparing the tree before and after.
+//!
+//! Changes inside the task's paths are logged as its own. Changes outside them (and not to ignored
+//! files) are put back and the model is told; caches that language tools leave behind are removed
+//! without a word. A check leaves no trace at all: everything it changed is put back.
+//!
+//! The state before a command is a snapshot whose address is logged with the call, so that a process
+//! that takes up an interrupted command compares with the tree as it was before the *first* try.
+//! What is overwritten by putting back stays in the snapshot store: nothing is lost, even if it
+//! was the person who changed a file while a command ran.
+//!
+//! What is not seen: ignored files, what is inside closed folders (see [`crate::snapshot`]), and
+//! anything outside the work tree, which is the sandbox's business.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use sage_core::{BlobRef, CallId, FileState, WorkspaceEvent};
+
+use crate::call::{ToolCx, blocking};
+use crate::edits::line_diff_counts;
+use crate::error::Result;
+use crate::path::WorkPath;
+use crate::snapshot::{
+    Covers, Entry, Snapshot, SnapshotStore, StatCache, Trace, scan, state_on_disk,
+};
+use crate::workspace::{Activity, Busy, FOLDER_MODE, Leaving, Workspace};
+
+/// Paths that are named in a message.
+const MAX_NAMED: usize = 8;
+/// Larger contents are not compared line by line.
+const MAX_COUNTED_BYTES: usize = 1024 * 1024;
+/// Names of caches that language tools leave next to the sources.
+const CACHES: [&str; 6] =
+    ["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".nyc_output"];
+
+/// What becomes of a command's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterCommand {
+    /// Those inside the task's paths stay.
+    KeepGranted,
+    /// None stays.
+    PutBackAll,
+}
+
+/// What came of a command's changes.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Paths that stay changed, sorted.
+    pub kept: Vec<String>,
+    /// Remarks for the model.
+    pub notes: Vec<String>,
+    /// What was refused, if something was.
+    pub refused: Option<String>,
+}
+
+/// A tree under observation, from before a command to after it.
+pub(crate) struct Watched<'a> {
+    workspace: &'a Arc<Workspace>,
+    store: Option<Arc<SnapshotStore>>,
+    before: Snapshot,
+    /// Tool writes up to here are in `before`.
+    since: u64,
+    busy: Busy<'a>,
+    cache: Arc<Mutex<StatCache>>,
+}
+
+impl<'a> Watched<'a> {
+    /// Records the tree as it is, or takes up the record of an interrupted try.
+    pub(crate) async fn begin(cx: &'a ToolCx, earlier: Option<BlobRef>) -> Result<Self> {
+        let workspace = &cx.workspace;
+        let busy = workspace.busy(cx.grant.paths.clone());
+        let since = workspace.activity().now();
+        let store = cx.snapshots.clone();
+        let cache = Arc::new(Mutex::new(StatCache::default()));
+        let earlier = match (&store, earlier) {
+            // A record that is gone is as good as none.
+            (Some(store), Some(id)) => store.load(&id).ok(),
+            _ => None,
+        };
+        let before = match earlier {
+            Some(before) => before,
+            None => look(workspace, &store, &cache).await?,
+        };
+        Ok(Self { workspace, store, before, since, busy, cache })
+    }
+
+    /// Where the state before is kept.
+    pub(crate) fn before_ref(&self) -> Option<&BlobRef> {
+        self.store.as_ref().map(|_| self.before.id())
+    }
+
+    /// Compares, logs what stays, and puts back what must not.
+    pub(crate) async fn end(
+        self,
+        cx: &ToolCx,
+        call: &CallId,
+        rule: AfterCommand,
+    ) -> Result<Effects> {
+        let mut changes = self.sort(cx, rule).await?;
+        if changes.outside.keys().any(|path| is_ignore_file(path)) {
+            // Rules about what is ignored decide what is seen at all: they go back first.
+            let rules: BTreeMap<String, Option<Entry>> = std::mem::take(&mut changes.outside)
+                .into_iter()
+                .filter(|(path, _)| is_ignore_file(path))
+                .collect();
+            let back = self.put_back(rules)?;
+            changes = self.sort(cx, rule).await?;
+            changes.already_back = back;
+        }
+        self.log_kept(cx, call, &changes.kept)?;
+        let mut effects = Effects {
+            kept: changes.kept.iter().map(|change| change.path.as_str().to_owned()).collect(),
+            ..Effects::default()
+        };
+        match self.busy.leave() {
+            Leaving::WithOthers => {
+                // Its own paths are nobody else's; the rest waits.
+                let (own, rest) = changes
+                    .outside
+                    .into_iter()
+                    .partition::<BTreeMap<_, _>, _>(|(path, _)| cx.grant.paths.contains(path));
+                let mut back = changes.already_back;
+                back.merge(self.put_back(own)?);
+                let mut activity = self.workspace.activity();
+                for (path, before) in rest {
+                    activity.leave_for_last(path, before);
+                }
+                drop(activity);
+                tell(&mut effects, &back, rule, false);
+            }
+            Leaving::Last { waiting, was_alone } => {
+                let mut all = waiting;
+                all.extend(changes.outside);
+                let mut back = changes.already_back;
+                back.merge(self.put_back(all)?);
+                tell(&mut effects, &back, rule, was_alone);
+            }
+        }
+        Ok(effects)
+    }
+
+    /// What changed, sorted by what becomes of it.
+    async fn sort(&self, cx: &ToolCx, rule: AfterCommand) -> Result<Changes> {
+        let after = look(self.workspace, &self.store, &self.cache).await?;
+        let mut changes = Changes::default();
+        for difference in self.before.difference(&after) {
+            let path = WorkPath::trusted(difference.path);
+            // Seen from the disk: a snapshot cannot tell "gone" from "ignored now".
+            let now = match after.entry(path.as_str()) {
+                Some(Entry::Uncovered { .. }) => difference.after,
+                _ => state_on_disk(self.workspace, &path)?,
+            };
+            if now == difference.before || self.is_a_tools(&self.workspace.activity(), &path, &now)
+            {
+                continue;
+            }
+            let before = self.before.entry(path.as_str()).cloned();
+            let granted = cx.grant.paths.contains(path.as_str()) && !cx.grant.read_only;
+            let is_cache = before.is_none() && is_cache(path.as_str());
+            if granted && rule == AfterCommand::KeepGranted && !is_cache {
+                changes.kept.push(Kept { path, before, now });
+            } else if granted || !self.workspace.activity().is_claimed(path.as_str()) {
+                changes.outside.insert(path.as_str().to_owned(), before);
+            }
+        }
+        Ok(changes)
+    }
+
+    fn is_a_tools(&self, activity: &Activity, path: &WorkPath, now: &Option<FileState>) -> bool {
+        activity.written_since(path.as_str(), self.since).is_some_and(|left| left == now)
+    }
+
+    fn log_kept(&self, cx: &ToolCx, call: &CallId, kept: &[Kept]) -> Result<()> {
+        for change in kept {
+            let is_folder = |state: &Option<FileState>| {
+                state.as_ref().is_some_and(|s| s.mode & FOLDER_MODE != 0)
+            };
+            let before = change.before.as_ref().map(Entry::state);
+            if is_folder(&before) || is_folder(&change.now) {
+                continue;
+            }
+            let (lines_added, lines_removed) = self.line_counts(change);
+            cx.recorder.emit(
+                WorkspaceEvent::Changed {
+                    call: call.clone(),
+                    path: change.path.as_str().to_owned(),
+                    before,
+                    after: change.now.clone(),
+                    lines_added,
+                    lines_removed,
+                }
+                .into(),
+            )?;
+            self.workspace.activity().note_write(change.path.as_str(), change.now.clone());
+        }
+        Ok(())
+    }
+
+    fn line_counts(&self, change: &Kept) -> (u64, u64) {
+        let before = match (&change.before, &self.store) {
+            (None, _) => Some(Vec::new()),
+            (Some(Entry::File { hash, size, .. }), Some(store))
+                if *size <= MAX_COUNTED_BYTES as u64 =>
+            {
+                store.read(hash).ok()
+            }
+            _ => None,
+        };
+        let after = self.workspace.content(&change.path).ok();
+        let after = after.map(|content| content.map(|c| c.bytes).unwrap_or_default());
+        match (before, after) {
+            (Some(before), Some(after)) if after.len() <= MAX_COUNTED_BYTES => {
+                line_diff_counts(&before, &after)
+            }
+            _ => (0, 0),
+        }
+    }
+
+    /// Puts paths back to what they were; those that changed once more meanwhile are left alone.
+    fn put_back(&self, paths: BTreeMap<String, Option<Entry>>) -> Result<Back> {
+        let mut back = Back::default();
+        let mut traces = Vec::new();
+        let _lock = self.workspace.write_lock();
+        for (path, before) in paths {
+            let path = WorkPath::trusted(path);
+            let now = state_on_disk(self.workspace, &path)?;
+            let is_back = now == before.as_ref().map(Entry::state);
+            if is_back || self.is_a_tools(&self.workspace.activity(), &path, &now) {
+                continue;
+            }
+            let is_silent = before.is_none() && is_cache(path.as_str());
+            let can_be = match (&before, &self.store) {
+                (None | Some(Entry::Link { .. } | Entry::Folder { .. }), _) => true,
+                (Some(Entry::File { hash, .. }), Some(store)) => store.has(hash),
+                (Some(_), _) => false,
+            };
+            let named = match (can_be, is_silent) {
+                (true, false) => Some(&mut back.done),
+                (true, true) => None,
+                (false, _) => Some(&mut back.impossible),
+            };
+            if let Some(list) = named {
+                list.push(path.as_str().to_owned());
+            }
+            if can_be {
+                traces.push(Trace { path, now, target: before });
+            }
+        }
+        let is_kept = |path: &str| self.before.entry(path).is_some();
+        SnapshotStore::put_back(self.store.as_deref(), self.workspace, &traces, &is_kept)?;
+        Ok(back)
+    }
+}
+
+/// A change that stays.
+struct Kept {
+    path: WorkPath,
+    before: Option<Entry>,
+    now: Option<FileState>,
+}
+
+#[derive(Default)]
+struct Changes {
+    kept: Vec<Kept>,
+    /// What must go back, with what was there before.
+    outside: BTreeMap<String, Option<Entry>>,
+    already_back: Back,
+}
+
+/// What was put back, and what could not be.
+#[derive(Debug, Default)]
+struct Back {
+    done: Vec<String>,
+    impossible: Vec<String>,
+}
+
+impl Back {
+    fn merge(&mut self, other: Self) {
+        self.done.extend(other.done);
+        self.impossible.extend(other.impossible);
+    }
+}
+
+async fn look(
+    workspace: &Arc<Workspace>,
+    store: &Option<Arc<SnapshotStore>>,
+    cache: &Arc<Mutex<StatCache>>,
+) -> Result<Snapshot> {
+    let (workspace, store, cache) = (workspace.clone(), store.clone(), cache.clone());
+    blocking(move || match store {
+        Some(store) => store.take(&workspace, Covers::NotIgnored),
+        None => scan(&workspace, Covers::NotIgnored, &cache, None, i64::MIN)
+            .map(|scanned| Snapshot::unsaved(scanned.manifest)),
+    })
+    .await?
+}
+
+fn tell(effects: &mut Effects, back: &Back, rule: AfterCommand, is_certain: bool) {
+    if !back.impossible.is_empty() {
+        effects.notes.push(format!(
+            "[changed outside the task's paths, and cannot be put back: {}]",
+            named(&back.impossible)
+        ));
+    }
+    if back.done.is_empty() {
+        return;
+    }
+    let paths = named(&back.done);
+    match (rule, is_certain) {
+        (AfterCommand::KeepGranted, true) => {
+            effects.refused =
+                Some(format!("outside the task's paths: {paths} (put back as before)"));
+        }
+        // Another command ran at the same time and may have done it.
+        (AfterCommand::KeepGranted, false) => {
+            effects.notes.push(format!("[put back, outside the task's paths: {paths}]"));
+        }
+        (AfterCommand::PutBackAll, _) => effects.notes.push(format!("[put back: {paths}]")),
+    }
+}
+
+fn named(paths: &[String]) -> String {
+    // A folder stands for what is in it.
+    let mut shown: Vec<&str> = Vec::new();
+    for path in paths {
+        let is_inside =
+            |folder: &&str| path.strip_prefix(*folder).is_some_and(|r| r.starts_with('/'));
+        if !shown.iter().any(is_inside) {
+            shown.push(path);
+        }
+    }
+    let rest = shown.len().saturating_sub(MAX_NAMED);
+    let mut text = shown.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
+    if rest > 0 {
+        text.push_str(&format!(" and {rest} more"));
+    }
+    text
+}
+
+fn is_cache(path: &str) -> bool {
+    path.split('/').any(|name| CACHES.contains(&name)) || path.ends_with(".pyc")
+}
+
+fn is_ignore_file(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some(".gitignore"))
+}
+
+#[cfg(test)]
+mod tests;

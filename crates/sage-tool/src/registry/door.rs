@@ -1,0 +1,283 @@
+//! The way of one call through the door.
+
+use std::sync::Arc;
+
+use sage_core::{CallId, Effect, HumanEvent, ToolCall, ToolPast, ToolRequest, head_and_tail};
+use serde_json::{Value, json};
+
+use super::{APPLY_EDITS, ToolRegistry};
+use crate::args;
+use crate::call::{CallCx, Intent, Tool, ToolCx, ToolResult};
+use crate::change::{self, FileEdit};
+use crate::effects::{AfterCommand, Watched};
+use crate::error::{Error, Result, ToolError};
+use crate::journal::{BEFORE_KEY, Journal, Standing};
+use crate::policy::Decision;
+
+/// Longest text for a model, in characters; tools have tighter bounds of their own.
+pub const MAX_RESULT_CHARS: usize = 60_000;
+
+/// A call that is understood.
+struct Understood<'a> {
+    tool: &'a Arc<dyn Tool>,
+    name: String,
+    args: Value,
+    intent: Intent,
+}
+
+impl ToolRegistry {
+    pub(super) async fn pass(
+        &self,
+        cx: &ToolCx,
+        call: CallId,
+        wanted: &ToolCall,
+    ) -> Result<ToolResult> {
+        if cx.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let understood = match self.understand(cx, wanted) {
+            Ok(understood) => understood,
+            Err(problem) => return self.turn_away(cx, call, wanted, problem),
+        };
+        let Understood { tool, name, args, intent } = understood;
+        let journal = Journal::new(&*cx.recorder, call.clone(), &name, &intent.summary);
+        let interrupted = match journal.standing(&args)? {
+            Standing::Answered(bytes) => return answered(&journal, &bytes),
+            Standing::Interrupted(past) => Some(past),
+            Standing::Fresh => None,
+        };
+        if let Some(reason) = objection(cx, &name, tool.effect(), &intent) {
+            return refuse(&journal, &reason);
+        }
+        if let Some(command) = &intent.command
+            && let Some(reason) =
+                ask_policy(cx, &call, &name, command, interrupted.is_some()).await?
+        {
+            return refuse(&journal, &reason);
+        }
+        let done = if tool.effect() == Effect::Execute {
+            perform_watched(cx, &journal, tool, args, interrupted).await?
+        } else {
+            if interrupted.is_none() {
+                journal.called(tool.effect(), &args, false)?;
+            }
+            let call_cx = CallCx { cx, call, interrupted };
+            told(tool.call(&call_cx, args).await)?
+        };
+        finish(&journal, done)
+    }
+
+    pub(super) async fn pass_edits(
+        &self,
+        cx: &ToolCx,
+        call: CallId,
+        edits: Vec<FileEdit>,
+    ) -> Result<ToolResult> {
+        if cx.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let args = json!({ "edits": edits });
+        let intent = change::intent_of(&edits);
+        let journal = Journal::new(&*cx.recorder, call.clone(), APPLY_EDITS, &intent.summary);
+        let interrupted = match journal.standing(&args)? {
+            Standing::Answered(bytes) => return answered(&journal, &bytes),
+            Standing::Interrupted(past) => Some(past),
+            Standing::Fresh => None,
+        };
+        // The tool's name is the program's own, so that no list of allowed tools can hold it; what it
+        // may write is decided like any other write.
+        if let Some(reason) = objection_to_paths(cx, &intent) {
+            return refuse(&journal, &reason);
+        }
+        if interrupted.is_none() {
+            journal.called(Effect::Write, &args, false)?;
+        }
+        let call_cx = CallCx { cx, call, interrupted };
+        let done = told(change::apply(&call_cx, &edits))?;
+        finish(&journal, done)
+    }
+
+    fn understand<'a>(
+        &'a self,
+        cx: &ToolCx,
+        wanted: &ToolCall,
+    ) -> std::result::Result<Understood<'a>, Problem> {
+        let Some(tool) = self.find(&wanted.name) else {
+            return Err(Problem::NoSuchTool(self.unknown(&wanted.name, &cx.grant)));
+        };
+        let spec = tool.spec();
+        let args = args::parse(&wanted.arguments)
+            .and_then(|given| args::fit(given, &spec, tool.argument_aliases()))
+            .map_err(|problem| Problem::BadArguments {
+                name: spec.name.clone(),
+                effect: tool.effect(),
+                problem,
+            })?;
+        let intent = tool.intent(&args);
+        Ok(Understood { tool, name: spec.name, args, intent })
+    }
+
+    /// Answers a call that was not understood. Nothing happens, but it is on record.
+    fn turn_away(
+        &self,
+        cx: &ToolCx,
+        call: CallId,
+        wanted: &ToolCall,
+        problem: Problem,
+    ) -> Result<ToolResult> {
+        let args = json!(wanted.arguments);
+        match problem {
+            Problem::NoSuchTool(text) => {
+                let short: String = wanted.name.chars().take(64).collect();
+                let journal = Journal::new(&*cx.recorder, call, &short, &wanted.arguments);
+                match journal.standing(&args)? {
+                    Standing::Answered(bytes) => answered(&journal, &bytes),
+                    _ => refuse(&journal, &text),
+                }
+            }
+            Problem::BadArguments { name, effect, problem } => {
+                let journal = Journal::new(&*cx.recorder, call, &name, &wanted.arguments);
+                match journal.standing(&args)? {
+                    Standing::Answered(bytes) => return answered(&journal, &bytes),
+                    Standing::Interrupted(_) => {}
+                    Standing::Fresh => match cx.grant.objection(&name, effect) {
+                        Some(reason) => return refuse(&journal, &reason),
+                        None => journal.called(effect, &args, false)?,
+                    },
+                }
+                finish(&journal, ToolResult::failure(problem))
+            }
+        }
+    }
+}
+
+enum Problem {
+    NoSuchTool(String),
+    BadArguments { name: String, effect: Effect, problem: String },
+}
+
+fn answered(journal: &Journal<'_>, bytes: &[u8]) -> Result<ToolResult> {
+    serde_json::from_slice(bytes).map_err(|_| journal.unreadable())
+}
+
+pub(crate) fn refuse(journal: &Journal<'_>, reason: &str) -> Result<ToolResult> {
+    let result = ToolResult::refusal(reason);
+    journal.refused(reason, &result)?;
+    Ok(result)
+}
+
+fn finish(journal: &Journal<'_>, mut result: ToolResult) -> Result<ToolResult> {
+    result.text = head_and_tail(&result.text, MAX_RESULT_CHARS);
+    if result.refused {
+        journal.refused(&result.text, &result)?;
+    }
+    journal.finished(result.ok, &result, &result.text)?;
+    Ok(result)
+}
+
+/// Turns what a model should read into a result.
+fn told(done: std::result::Result<ToolResult, ToolError>) -> Result<ToolResult> {
+    match done {
+        Ok(result) => Ok(result),
+        Err(ToolError::Told(text)) => Ok(ToolResult::failure(text)),
+        Err(ToolError::Refused { reason }) => Ok(ToolResult::refusal(&reason)),
+        Err(ToolError::Ends(error)) => Err(error),
+    }
+}
+
+/// What the contract says against a call.
+fn objection(cx: &ToolCx, name: &str, effect: Effect, intent: &Intent) -> Option<String> {
+    cx.grant.objection(name, effect).or_else(|| objection_to_paths(cx, intent))
+}
+
+fn objection_to_paths(cx: &ToolCx, intent: &Intent) -> Option<String> {
+    let escape = |path: &String| {
+        let error = cx.workspace.resolve(path).err()?;
+        error.is_escape().then(|| error.to_string())
+    };
+    let write = |path: &String| {
+        // A malformed path is told by the tool itself.
+        let entry = cx.workspace.resolve(path).ok()?;
+        cx.grant.objection_to_write(entry.as_str())
+    };
+    intent
+        .reads
+        .iter()
+        .find_map(escape)
+        .or_else(|| intent.writes.iter().find_map(|path| escape(path).or_else(|| write(path))))
+}
+
+/// What the policy, or the person it asks, says against a command. A command that was let through
+/// before it was interrupted is not asked about again.
+pub(crate) async fn ask_policy(
+    cx: &ToolCx,
+    call: &CallId,
+    tool: &str,
+    command: &str,
+    was_allowed: bool,
+) -> Result<Option<String>> {
+    let rule = match cx.policy.decide(tool, command, cx.workspace.root()) {
+        Decision::Allow => return Ok(None),
+        Decision::Deny { rule } => return Ok(Some(format!("policy: {rule}"))),
+        Decision::Ask { .. } if was_allowed => return Ok(None),
+        Decision::Ask { rule } => rule,
+    };
+    let request = ToolRequest {
+        node: call.node.clone(),
+        tool: tool.to_owned(),
+        what: command.to_owned(),
+        because: rule.clone(),
+    };
+    let approval = tokio::select! {
+        biased;
+        () = cx.cancel.cancelled() => return Err(Error::Cancelled),
+        approval = cx.interaction.approve_tool(request) => approval,
+    };
+    cx.recorder.emit(
+        HumanEvent::ToolReviewed {
+            node: call.node.clone(),
+            tool: tool.to_owned(),
+            what: crate::journal::one_line(command),
+            allowed: approval.allowed,
+            by: approval.by,
+        }
+        .into(),
+    )?;
+    Ok((!approval.allowed).then(|| format!("not approved ({rule})")))
+}
+
+/// Performs a call that starts processes, and accounts for what they did to the files.
+async fn perform_watched(
+    cx: &ToolCx,
+    journal: &Journal<'_>,
+    tool: &Arc<dyn Tool>,
+    args: Value,
+    interrupted: Option<ToolPast>,
+) -> Result<ToolResult> {
+    let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
+    let watched = Watched::begin(cx, before).await?;
+    journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
+    let call_cx = CallCx { cx, call: journal.call.clone(), interrupted };
+    let done = tool.call(&call_cx, args).await;
+    let after = watched.end(cx, &journal.call, AfterCommand::KeepGranted).await?;
+    let mut result = told(done)?;
+    result.changed = after.kept;
+    if !after.notes.is_empty() {
+        result.text = format!("{}\n{}", result.text.trim_end(), after.notes.join("\n"));
+    }
+    if let Some(reason) = after.refused {
+        result.refused = true;
+        result.text = format!("refused: {reason}\n{}", result.text);
+    }
+    Ok(result)
+}
+
+/// The arguments as they are logged: with the state to which the command's effects are compared,
+/// should this process not live to see its end.
+pub(crate) fn with_before(args: &Value, watched: &Watched<'_>) -> Value {
+    let mut args = args.clone();
+    if let (Value::Object(fields), Some(before)) = (&mut args, watched.before_ref()) {
+        fields.insert(BEFORE_KEY.to_owned(), json!(before));
+    }
+    args
+}

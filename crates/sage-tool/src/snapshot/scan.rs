@@ -1,0 +1,275 @@
+//! Reading a tree into a manifest.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use sage_core::BlobRef;
+
+use super::manifest::{Covers, Entry, Manifest};
+use super::objects::{Objects, hash_of};
+use super::stat_cache::{Stamp, StatCache};
+use crate::error::{Error, Result};
+use crate::path::{self, WorkPath};
+use crate::workspace::{
+    Descend, FOLDER_MODE, Found, Kind, TEMP_PREFIX, Walk, Workspace, is_absent, mode_of, walk,
+};
+
+/// Larger files are not kept.
+pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Larger ignored files are not kept.
+pub const MAX_IGNORED_FILE_BYTES: u64 = 8 * 1024 * 1024;
+/// Ignored files beyond this sum, in the order of their paths, are not kept.
+pub const MAX_IGNORED_TOTAL_BYTES: u64 = 256 * 1024 * 1024;
+/// Ignored files beyond this number, in the order of their paths, are not kept.
+pub const MAX_IGNORED_FILES: usize = 20_000;
+/// Entries beyond this number are an error: somebody works in `/`.
+const MAX_ENTRIES: usize = 3_000_000;
+/// Threads that read files.
+const MAX_READERS: usize = 4;
+/// With fewer files to read than this, one thread does.
+const FEW_FILES: usize = 32;
+/// How long before now a temporary file of ours must have been written to be a leftover, in ns.
+const LEFTOVER_NS: i64 = 60_000_000_000;
+
+/// Folders that tools fill and can fill again.
+const REFILLABLE: [&str; 10] = [
+    "node_modules",
+    "target",
+    ".venv",
+    "venv",
+    ".tox",
+    ".nox",
+    ".gradle",
+    ".next",
+    ".terraform",
+    "bower_components",
+];
+
+/// What a scan found.
+pub(crate) struct Scanned {
+    pub manifest: Manifest,
+    /// Files that had to be read.
+    pub n_read: usize,
+    /// Contents that were new to the store.
+    pub n_kept: usize,
+}
+
+/// A file whose content is to be recorded.
+struct Wanted {
+    path: String,
+    at: PathBuf,
+    stamp: Stamp,
+    mode: u32,
+}
+
+/// Reads the tree. Contents go to `objects` where given. `now_ns` is the file system's present.
+pub(crate) fn scan(
+    workspace: &Workspace,
+    covers: Covers,
+    cache: &Mutex<StatCache>,
+    objects: Option<&Objects>,
+    now_ns: i64,
+) -> Result<Scanned> {
+    let mut manifest = Manifest::new(covers);
+    let wanted = survey(workspace, covers, now_ns, &mut manifest)?;
+    let mut unread = Vec::new();
+    {
+        let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in wanted {
+            match cache.get(&file.path, &file.stamp) {
+                Some(hash) => {
+                    let (mode, size, hash) = (file.mode, file.stamp.size, hash.clone());
+                    manifest.entries.insert(file.path, Entry::File { mode, size, hash });
+                }
+                None => unread.push(file),
+            }
+        }
+    }
+    let read = read_all(&unread, objects);
+    let mut n_kept = 0;
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    for (file, read) in unread.iter().zip(read) {
+        let (path, mode) = (file.path.clone(), file.mode);
+        match read {
+            Ok(Read { hash, size, is_new, steady }) => {
+                n_kept += usize::from(is_new);
+                if steady {
+                    cache.insert(&path, file.stamp, hash.clone(), now_ns);
+                }
+                manifest.entries.insert(path, Entry::File { mode, size, hash });
+            }
+            Err(error) if is_absent(&error) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                manifest.not_covered.push(path.clone());
+                let (size, mtime_ns) = (file.stamp.size, file.stamp.mtime_ns);
+                manifest.entries.insert(path, Entry::Uncovered { mode, size, mtime_ns });
+            }
+            Err(error) => return Err(Error::io("keeping a copy of", &file.at, error)),
+        }
+    }
+    manifest.not_covered.sort();
+    Ok(Scanned { manifest, n_read: unread.len(), n_kept })
+}
+
+/// Goes through the tree: everything that needs no reading goes into the manifest, the rest is returned.
+fn survey(
+    workspace: &Workspace,
+    covers: Covers,
+    now_ns: i64,
+    manifest: &mut Manifest,
+) -> Result<Vec<Wanted>> {
+    let mut wanted = Vec::new();
+    let mut ignored = Vec::new();
+    let mut n_entries = 0;
+    let options = Walk {
+        below: WorkPath::trusted(""),
+        ignored: covers == Covers::Everything,
+        keep_temp: true,
+    };
+    walk(workspace.root(), &options, &mut |found| {
+        n_entries += 1;
+        if n_entries > MAX_ENTRIES {
+            let source = io::Error::other(format!("more than {MAX_ENTRIES} files and folders"));
+            return Err(Error::io("taking a snapshot of", workspace.root(), source));
+        }
+        let stamp = Stamp::of(&found.meta);
+        if is_temp(&found) {
+            remove_leftover(&found.at, &stamp, now_ns);
+            return Ok(Descend::No);
+        }
+        let mode = mode_of(&found.meta);
+        match found.kind {
+            Kind::Folder => {
+                let closed = is_refillable(&found.at, &found.path, found.ignored);
+                if closed {
+                    manifest.not_covered.push(format!("{}/", found.path));
+                }
+                let mode = mode & !FOLDER_MODE;
+                manifest.entries.insert(found.path, Entry::Folder { mode, closed });
+                return Ok(if closed { Descend::No } else { Descend::Yes });
+            }
+            Kind::Link => {
+                if let Ok(target) = fs::read_link(&found.at) {
+                    let target = path::encode(target.as_os_str());
+                    manifest.entries.insert(found.path, Entry::Link { target });
+                }
+            }
+            Kind::File if found.meta.len() <= MAX_FILE_BYTES => {
+                let is_ignored = found.ignored;
+                let file = Wanted { path: found.path, at: found.at, stamp, mode };
+                if is_ignored { ignored.push(file) } else { wanted.push(file) }
+            }
+            Kind::File | Kind::Special => uncovered(manifest, found.path, &stamp, mode),
+        }
+        Ok(Descend::Yes)
+    })?;
+    // By path, so that the caps hit the same files each time.
+    ignored.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut total = 0;
+    for (n, file) in ignored.into_iter().enumerate() {
+        let size = file.stamp.size;
+        total += size;
+        if size <= MAX_IGNORED_FILE_BYTES
+            && total <= MAX_IGNORED_TOTAL_BYTES
+            && n < MAX_IGNORED_FILES
+        {
+            wanted.push(file);
+        } else {
+            uncovered(manifest, file.path, &file.stamp, file.mode);
+        }
+    }
+    Ok(wanted)
+}
+
+fn uncovered(manifest: &mut Manifest, path: String, stamp: &Stamp, mode: u32) {
+    manifest.not_covered.push(path.clone());
+    let (size, mtime_ns) = (stamp.size, stamp.mtime_ns);
+    manifest.entries.insert(path, Entry::Uncovered { mode, size, mtime_ns });
+}
+
+fn is_temp(found: &Found) -> bool {
+    let name = found.path.rsplit('/').next().unwrap_or_default();
+    found.kind == Kind::File && name.starts_with(TEMP_PREFIX)
+}
+
+/// Removes what a killed process left. A young one belongs to a write that is under way.
+fn remove_leftover(at: &Path, stamp: &Stamp, now_ns: i64) {
+    if stamp.mtime_ns < now_ns.saturating_sub(LEFTOVER_NS) {
+        let _ = fs::remove_file(at);
+    }
+}
+
+/// Whether what is in a folder is not worth keeping: it can be made again, and there is a lot of it.
+pub(crate) fn is_refillable(at: &Path, path: &str, ignored: bool) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name == "node_modules"
+        || (ignored && REFILLABLE.contains(&name))
+        || at.join("CACHEDIR.TAG").is_file()
+        || at.join("pyvenv.cfg").is_file()
+}
+
+struct Read {
+    hash: BlobRef,
+    size: u64,
+    is_new: bool,
+    /// Whether the file was the same before and after it was read.
+    steady: bool,
+}
+
+fn read_all(files: &[Wanted], objects: Option<&Objects>) -> Vec<io::Result<Read>> {
+    let n_readers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_READERS);
+    if files.len() < FEW_FILES || n_readers == 1 {
+        return files.iter().map(|file| read_one(file, objects)).collect();
+    }
+    let share = files.len().div_ceil(n_readers);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = files
+            .chunks(share)
+            .map(|files| {
+                let read = move || files.iter().map(|file| read_one(file, objects)).collect();
+                scope.spawn(read)
+            })
+            .collect();
+        readers
+            .into_iter()
+            .zip(files.chunks(share))
+            .flat_map(|(reader, files)| {
+                reader.join().unwrap_or_else(|_| {
+                    let failed = || Err(io::Error::other("a reading thread failed"));
+                    files.iter().map(|_| failed()).collect::<Vec<_>>()
+                })
+            })
+            .collect()
+    })
+}
+
+fn read_one(wanted: &Wanted, objects: Option<&Objects>) -> io::Result<Read> {
+    let mut file = open(&wanted.at)?;
+    let before = file.metadata()?;
+    if !before.is_file() {
+        // It was replaced by something else since it was listed.
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let (hash, size, is_new) = match objects {
+        Some(objects) => objects.keep_file(&mut file, before.len())?,
+        None => hash_of(&mut file, None).map(|(hash, size)| (hash, size, false))?,
+    };
+    let steady = Stamp::of(&before) == wanted.stamp && Stamp::of(&file.metadata()?) == wanted.stamp;
+    Ok(Read { hash, size, is_new, steady })
+}
+
+/// Opens a file without following a link and without waiting for a pipe's other end, should one have
+/// taken the file's place.
+fn open(at: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+        options.custom_flags(flags.bits());
+    }
+    options.open(at)
+}

@@ -12,13 +12,21 @@ use sage_core::{Message, Speaker};
 pub struct Conversation {
     pub(crate) messages: Vec<Message>,
     pub(crate) changed: BTreeSet<String>,
+    pub(crate) only_file: Option<String>,
 }
 
 impl Conversation {
     /// Begins with the system prompt and the first message of the person; neither is ever cut.
     pub fn new(system: impl Into<String>, task: impl Into<String>) -> Self {
         let messages = vec![Message::system(system), Message::user(task)];
-        Self { messages, changed: BTreeSet::new() }
+        Self { messages, changed: BTreeSet::new(), only_file: None }
+    }
+
+    /// Says that the task is about this one file: code without a name, in the answer of a model that
+    /// has no tools, is then taken for the whole of it.
+    #[must_use]
+    pub fn about(self, path: impl Into<String>) -> Self {
+        Self { only_file: Some(path.into()), ..self }
     }
 
     /// Tells the model something more.

@@ -5,9 +5,33 @@ use std::path::PathBuf;
 
 use sage_core::ErrorKind;
 
+use crate::ask_json::JsonFailure;
+
 /// Why a conversation, or the work on rules, ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// No model answered, or the call was not allowed.
+    #[error(transparent)]
+    Model(#[from] sage_model::Error),
+    /// A tool call failed in a way that the model cannot help.
+    #[error(transparent)]
+    Tool(#[from] sage_tool::Error),
+    /// The run was interrupted while a model was answering.
+    #[error("interrupted while waiting for a model")]
+    Interrupted,
+    /// Every answer that should have been JSON was refused.
+    #[error("{0}")]
+    NoValidJson(JsonFailure),
+    /// The system prompt, the task and the last step do not fit into the model's window.
+    #[error("the conversation needs about {needed} tokens, but {model} has room for {room}")]
+    TooLarge {
+        /// The model.
+        model: String,
+        /// Tokens that cannot be cut.
+        needed: u64,
+        /// Tokens that its window leaves for the prompt.
+        room: u64,
+    },
     /// A rules file exists and cannot be read.
     #[error("reading rules file {}", .path.display())]
     ReadRules {
@@ -37,6 +61,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Model(error) => error.kind(),
+            Self::Tool(error) => error.kind(),
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::NoValidJson(_) => ErrorKind::ModelAnswer,
+            Self::TooLarge { .. } => ErrorKind::Config,
             Self::ReadRules { .. } | Self::WriteRules { .. } => ErrorKind::Environment,
             Self::EmptyRule => ErrorKind::Usage,
         }

@@ -44,10 +44,11 @@ fn check_unavailable(fault: &Fault, limit: Duration) {
 
 /// Every call goes wrong, but with something that can be taken for an answer: no success either way.
 #[track_caller]
-fn check_useless(fault: &Fault, limit: Duration) {
+fn check_useless(fault: &Fault, limit: Duration) -> Output {
     let (world, output) = against(fault, limit);
     assert!(matches!(output.code, Some(1 | 5)), "{fault:?}: {output}");
     assert_eq!(world.sandbox.git_status(), [""; 0], "{fault:?}");
+    output
 }
 
 /// Every call has the flaw, and the job is done all the same.
@@ -159,7 +160,8 @@ fn nonsense_instead_of_an_answer_is_no_success() {
 
 #[test]
 fn a_line_without_an_end_is_not_read_to_its_end() {
-    check_useless(&Fault::GiantLine(200_000_000), AFTER_RETRIES);
+    let output = check_useless(&Fault::GiantLine(200_000_000), AFTER_RETRIES);
+    assert!(output.peak_memory_bytes < 120_000_000, "{} bytes", output.peak_memory_bytes);
 }
 
 #[test]

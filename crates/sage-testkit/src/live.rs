@@ -32,6 +32,8 @@ pub struct Output {
     pub duration: Duration,
     /// Whether it had to be killed because it took too long.
     pub timed_out: bool,
+    /// The most memory that it held at one time, in bytes, without its children's; sampled.
+    pub peak_memory_bytes: u64,
 }
 
 impl Output {
@@ -69,7 +71,7 @@ impl Output {
 
 impl std::fmt::Display for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { code, signal, stdout, stderr, duration, timed_out } = self;
+        let Self { code, signal, stdout, stderr, duration, timed_out, .. } = self;
         write!(f, "code {code:?}, signal {signal:?} after {duration:?}")?;
         if *timed_out {
             write!(f, ", killed because it took too long")?;
@@ -132,6 +134,7 @@ pub struct Live {
     stderr: Growing,
     readers: Vec<JoinHandle<()>>,
     ended: Option<ExitStatus>,
+    peak_memory_bytes: u64,
 }
 
 impl Live {
@@ -145,7 +148,7 @@ impl Live {
         if let Some(pipe) = child.stderr.take() {
             readers.push(stderr.read_from(pipe));
         }
-        Self { child, started, stdout, stderr, readers, ended: None }
+        Self { child, started, stdout, stderr, readers, ended: None, peak_memory_bytes: 0 }
     }
 
     /// The process id.
@@ -177,6 +180,8 @@ impl Live {
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         if self.ended.is_none() {
+            let now = peak_memory_bytes(self.pid()).unwrap_or(0);
+            self.peak_memory_bytes = self.peak_memory_bytes.max(now);
             self.ended = self.child.try_wait().expect("a child to wait for");
         }
         self.ended.is_none()
@@ -236,6 +241,7 @@ impl Live {
             stderr: self.stderr(),
             duration,
             timed_out,
+            peak_memory_bytes: self.peak_memory_bytes,
         }
     }
 }
@@ -293,6 +299,14 @@ pub fn processes_in(folder: &Path) -> Vec<Process> {
         found.push(Process { pid, parent, command });
     }
     found
+}
+
+/// The high-water mark that the kernel keeps for a process.
+fn peak_memory_bytes(pid: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let n_kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(n_kib * 1024)
 }
 
 fn state_and_parent(folder: &Path) -> Option<(char, i32)> {

@@ -352,6 +352,8 @@ mod tests {
         );
         let output = sandbox.run(&["-c", "kill -9 $$"]);
         assert_eq!((output.code, output.signal), (None, Some(9)));
+        let output = sandbox.run(&["-c", "sleep 0.1"]);
+        assert!((100_000..100_000_000).contains(&output.peak_memory_bytes), "{output:?}");
         let slow = sandbox.sage(&["-c", "sleep 60 & sleep 60"]).timeout(Duration::from_millis(100));
         let output = slow.run();
         assert!(output.timed_out && output.duration < Duration::from_secs(5), "{output}");

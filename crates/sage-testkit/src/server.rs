@@ -37,6 +37,14 @@ pub struct ModelCall {
     pub ended: Option<Duration>,
 }
 
+impl ModelCall {
+    /// How long the server took: the time that is not the program's own.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.ended.map_or(Duration::ZERO, |ended| ended.saturating_sub(self.request.at))
+    }
+}
+
 /// What a provider does with a request. Errors end the connection.
 pub(crate) trait Handler: Send + Sync + 'static {
     fn handle(

@@ -13,7 +13,7 @@ use sage_model::{
     ChatModel, ChatRequest, ChatResponse, DeltaSink, ModelFacts, Price, Recorded, ToolCalling,
 };
 use sage_testkit::{MemoryRecorder, RecordingProgress};
-use sage_tool::{Grant, Policy, ProcessLimits, ToolCx, ToolRegistry, Workspace};
+use sage_tool::{Grant, Policy, ProcessLimits, SnapshotStore, ToolCx, ToolRegistry, Workspace};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -147,7 +147,7 @@ impl Bench {
                 progress: Arc::new(self.progress.clone()),
                 interaction: Arc::new(Silent { by: Decider::Mode }),
                 workspace: Arc::new(Workspace::open(self.dir.path()).unwrap()),
-                snapshots: None,
+                snapshots: Some(Arc::new(self.snapshots())),
                 grant: self.grant.clone(),
                 process: ProcessLimits {
                     timeout: Duration::from_secs(20),
@@ -164,6 +164,10 @@ impl Bench {
             temperature: None,
             limits: self.limits,
         }
+    }
+
+    fn snapshots(&self) -> SnapshotStore {
+        SnapshotStore::open(&self.dir.path().join(".sage/snapshots")).unwrap()
     }
 
     pub fn file(&self, path: &str) -> Option<String> {

@@ -67,7 +67,15 @@ async fn a_model_with_tools_works_until_it_finishes() {
         &bench,
         vec![calls(&[read("a.txt")]), calls(&[write("b.txt", "two\n"), finish()])],
         &done(),
-        expect![[r#""#]],
+        expect![[r#"
+            system: role: coder
+            user: the task
+            model:  read
+            tool: 1	one/
+            model:  write finish
+            tool: created b.txt: 1 lines
+            tool: finished
+        "#]],
     )
     .await;
     assert_eq!(bench.file("b.txt").unwrap(), "two\n");
@@ -113,7 +121,16 @@ async fn finish_counts_only_when_everything_before_it_went_well() {
         &bench,
         vec![calls(&[wrong, finish()]), calls(&[finish(), write("late.txt", "x")])],
         &done(),
-        expect![[r#""#]],
+        expect![[r#"
+            system: role: coder
+            user: the task
+            model:  edit finish
+            tool: a.txt: the search text is not in the file
+            tool: Not finished: a call before this one failed. See why, put it right, then call finish again
+            model:  finish write
+            tool: finished
+            tool: Not done: it comes after finish.
+        "#]],
     )
     .await;
     assert_eq!(bench.file("late.txt"), None);
@@ -126,7 +143,15 @@ async fn nothing_of_a_cut_off_answer_is_done() {
         &bench,
         vec![cut_off(calls(&[write("a", "half"), write("b", "x")])), calls(&[finish()])],
         &done(),
-        expect![[r#""#]],
+        expect![[r#"
+            system: role: coder
+            user: the task
+            model:  write write
+            tool: Your answer was cut off at the output limit and nothing of it was done. Send less in one a
+            tool: Your answer was cut off at the output limit and nothing of it was done. Send less in one a
+            model:  finish
+            tool: finished
+        "#]],
     )
     .await;
     assert_eq!(bench.file("a"), None);

@@ -5,7 +5,9 @@
 
 mod completions;
 mod config;
+mod demo;
 mod docs;
+mod doctor;
 mod help;
 mod init;
 mod list;
@@ -13,10 +15,15 @@ mod log;
 mod memory;
 mod models;
 mod permissions;
+mod plan;
+mod replay;
+mod resume;
 mod rules;
+mod run;
 mod runs;
 mod session;
 mod status;
+mod undo;
 mod version;
 mod welcome;
 
@@ -63,23 +70,29 @@ fn in_project(command: Command, global: &GlobalArgs, env: EnvVars, ui: &Arc<Ui>)
     };
     let cx = Context::discover(global, repo.as_deref(), env)?;
     match command {
-        Command::Run(_)
-        | Command::Resume(_)
-        | Command::Replay(_)
-        | Command::Undo(_)
-        | Command::Demo(_)
-        | Command::Plan(_) => Err(Failure::internal("this command is not wired")),
+        Command::Run(args) => run::run(&args, &cx, ui),
+        Command::Resume(args) => resume::run(&args, &cx, ui),
+        Command::Replay(args) => replay::run(&args, &cx, ui),
+        Command::Undo(args) => undo::run(&args, &cx, ui),
+        Command::Demo(args) => demo::run(&args, &cx, ui),
+        Command::Plan(args) => plan::run(&args, &cx, ui),
         Command::Status(args) => status::run(&args, &cx, ui),
         Command::Runs(args) => runs::run(args, &cx, ui),
         Command::Log(args) => log::run(&args, &cx, ui),
         Command::Init(args) => init::run(&args, &cx, ui),
         Command::Rules(args) => rules::run(args, &cx, ui),
+        Command::Doctor(args) => doctor::run(&args, &cx, ui),
         Command::Config(args) => config::run(args, &cx, ui),
         Command::Models(args) => models::run(args, &cx, ui),
         Command::Permissions(args) => permissions::run(args, &cx, ui),
         Command::Session(args) => session::run(args, &cx, ui),
         Command::Memory(args) => memory::run(args, &cx, ui),
-        _ => Err(Failure::internal(format!("no command for {}", cx.root.display()))),
+        // Answered before a project was looked for.
+        Command::Version(_)
+        | Command::Commands(_)
+        | Command::Completions(_)
+        | Command::Help(_)
+        | Command::Docs(_) => Err(Failure::internal("the command was dispatched twice")),
     }
 }
 

@@ -61,6 +61,10 @@ pub const VARIABLES: &[Variable] = &[
         name: "XDG_CONFIG_HOME",
         doc: "where the user's `sage/config.yaml` and `sage/models.yaml` are; default `~/.config`",
     },
+    Variable {
+        name: "TMPDIR",
+        doc: "where copies for dry runs and other temporary files go; default `/tmp`",
+    },
     Variable { name: "HOME", doc: "your home folder: `~/.sage/rules.md`" },
 ];
 

@@ -54,6 +54,11 @@ impl ExitCode {
         }
     }
 
+    /// The code with this number; a number that is not ours is a fault of ours.
+    pub fn of_number(number: u8) -> Self {
+        Self::ALL.into_iter().find(|code| code.number() == number).unwrap_or(Self::Internal)
+    }
+
     /// What it means, for people.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -138,11 +138,6 @@ impl Settings {
         self.count_u32("run.max_repairs").unwrap_or(0)
     }
 
-    /// `run.max_turns`: answers of one conversation.
-    pub fn max_turns(&self) -> u32 {
-        self.count_u32("run.max_turns").unwrap_or(1)
-    }
-
     /// `run.keep_failed`: keep the changes of a failed task.
     pub fn keep_failed(&self) -> bool {
         self.flag("run.keep_failed")
@@ -207,16 +202,24 @@ impl Settings {
         self.seconds("tools.command_timeout_s")
     }
 
+    /// `tools.max_command_timeout_s`.
+    pub fn max_command_timeout(&self) -> Duration {
+        self.seconds("tools.max_command_timeout_s")
+    }
+
     /// `tools.max_output_bytes`: how much of a command's output is kept.
     pub fn max_output_bytes(&self) -> usize {
-        self.count("tools.max_output_bytes")
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(1 << 20)
+        self.count("tools.max_output_bytes").and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
     /// `tools.environment`: names of further variables that commands see.
     pub fn tool_environment(&self) -> &[String] {
         self.list("tools.environment")
+    }
+
+    /// `rules.max_bytes`: how much of the rules a model is given.
+    pub fn rules_max_bytes(&self) -> usize {
+        self.count("rules.max_bytes").and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
     fn flag(&self, key: &str) -> bool {

@@ -41,6 +41,7 @@ impl Interrupts {
                     _ = terminate.recv() => {}
                 }
                 if listener.happened.swap(true, Ordering::SeqCst) {
+                    sage_tool::process::kill_all();
                     crate::exit_now(ExitCode::Interrupted);
                 }
                 listener.cancel.cancel();

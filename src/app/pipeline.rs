@@ -1,16 +1,17 @@
 //! Wires the coder: from flags, settings and the environment to a [`Wiring`] and [`RunOptions`].
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use sage_coder::{AnswerCheck, Mode, ModelFactory, RunOptions, Wiring};
-use sage_core::{Clock, Decider, Interaction, Limits, RunId, Seq, Silent};
+use sage_core::{Clock as _, Decider, Interaction, Limits, RunId, Seq, Silent};
 use sage_log::Redactor;
-use sage_model::{CallTimeouts, ChatModel, ModelsConfig, ProviderSet, Router, RouterOptions};
-use sage_tool::{Policy, ProcessLimits};
+use sage_model::{ChatModel, Router};
 use serde_json::{Value, json};
 
-use super::{EditorProcess, Interrupts, SystemClock, TerminalInteraction, child_environment};
+use super::{
+    EditorProcess, Interrupts, Models, SystemClock, TerminalInteraction, child_environment, policy,
+    process_limits, providers, redactor, router_options, temp_folder,
+};
 use crate::cli::{LimitArgs, ModelArgs};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -42,15 +43,15 @@ pub struct Pipeline<'a> {
 }
 
 impl Pipeline<'_> {
-    /// The machine and the person, for the coder.
-    pub fn wiring(&self, who: Who, models: ModelFactory) -> Result<Wiring, Failure> {
+    /// The machine and the person, for the coder; without `models` for commands that ask none.
+    pub fn wiring(&self, who: Who, models: Option<&Models>) -> Result<Wiring, Failure> {
         let cx = self.cx;
         let (child_env, refused) = child_environment(&cx.env, self.settings.tool_environment());
         for name in refused {
-            self.ui.warn(format!("`tools.environment` names {name}, which looks secret: not passed on"));
+            self.ui.warn(format!(
+                "`tools.environment` names {name}, which looks secret: it is not passed on"
+            ));
         }
-        let policy = Policy::load(&cx.sage("policy.json"))
-            .map_err(|error| Failure::new(error.kind(), error))?;
         let kill_after = cx.env.get("SAGE_FAULT_KILL_AFTER_SEQ").and_then(|seq| seq.parse().ok());
         Ok(Wiring {
             project: cx.root.clone(),
@@ -64,16 +65,18 @@ impl Pipeline<'_> {
                 Who::Person => Decider::Mode,
                 Who::Nobody(by) => by,
             },
-            policy: Arc::new(policy),
+            policy: Arc::new(policy(cx)?),
             child_env,
-            process: ProcessLimits {
-                timeout: self.settings.command_timeout(),
-                max_output_bytes: self.settings.max_output_bytes(),
-                ..ProcessLimits::default()
+            process: process_limits(self.settings),
+            redactor: match models {
+                Some(models) => redactor(cx, models),
+                None => Redactor::new(cx.env.secret_values()),
             },
-            redactor: Redactor::new(cx.env.secret_values()),
             kill_after: kill_after.map(Seq),
-            models,
+            models: match models {
+                Some(models) => model_factory(cx, self.settings, models.clone()),
+                None => no_models(),
+            },
             check_answer: None,
             sage_version: env!("CARGO_PKG_VERSION").to_owned(),
             width: self.ui.width,
@@ -116,6 +119,8 @@ impl Pipeline<'_> {
             keep_failed: settings.keep_failed(),
             rules_max_bytes: settings.rules_max_bytes(),
             output_schema: None,
+            session_id: self.cx.env.get("SAGE_SESSION_ID").map(str::to_owned),
+            trace_id: self.cx.env.get("SAGE_TRACE_ID").map(str::to_owned),
             routing: Value::Null,
         }
     }
@@ -123,11 +128,6 @@ impl Pipeline<'_> {
 
 /// Turns of one conversation.
 pub const DEFAULT_TURNS: u32 = 40;
-
-/// Where copies are made: `TMPDIR`, else `/tmp`.
-pub fn temp_folder(cx: &Context) -> PathBuf {
-    cx.env.get("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/tmp"))
-}
 
 /// A new run's id: the time of its start in UTC, and a random ending against collisions.
 pub fn new_run_id() -> Result<RunId, Failure> {
@@ -142,8 +142,9 @@ pub fn new_run_id() -> Result<RunId, Failure> {
 
 /// The schema check for `--output-schema`.
 pub fn answer_check(schema: &Value) -> Result<AnswerCheck, Failure> {
-    let validator = jsonschema::validator_for(schema)
-        .map_err(|error| Failure::usage(format!("--output-schema is not a usable JSON Schema: {error}")))?;
+    let validator = jsonschema::validator_for(schema).map_err(|error| {
+        Failure::usage(format!("--output-schema is not a usable JSON Schema: {error}"))
+    })?;
     Ok(Arc::new(move |answer: &Value| {
         let errors: Vec<String> = validator
             .iter_errors(answer)
@@ -172,19 +173,13 @@ pub fn changed_limits(args: &LimitArgs) -> Limits {
 }
 
 /// Makes the router of a configuration once the run's log exists.
-pub fn model_factory(cx: &Context, settings: &Settings, config: ModelsConfig) -> ModelFactory {
-    let env = cx.env.clone();
-    let limits = CallTimeouts {
-        connect: settings.connect_timeout(),
-        first_token: settings.first_token_timeout(),
-        silence: settings.silence_timeout(),
-        whole: settings.call_timeout(),
-    };
+fn model_factory(cx: &Context, settings: &Settings, models: Models) -> ModelFactory {
+    let cx = cx.clone();
+    let options = router_options(settings);
     Arc::new(move |recorder, progress, past| {
-        let keys = |name: &str| env.get(name).map(str::to_owned);
-        let providers = ProviderSet::new(&config, &keys)?;
-        let options = RouterOptions { limits, ..RouterOptions::new(Arc::new(SystemClock)) };
-        let router = Router::new(config.clone(), providers, recorder, progress, options);
+        let providers = providers(&cx, &models)?;
+        let config = models.config.clone();
+        let router = Router::new(config, providers, recorder, progress, options.clone());
         for event in past {
             router.apply(event);
         }
@@ -193,12 +188,10 @@ pub fn model_factory(cx: &Context, settings: &Settings, config: ModelsConfig) ->
     })
 }
 
-/// For commands that never ask a model: making one is an error.
-pub fn no_models() -> ModelFactory {
-    Arc::new(|_, _, _| Err(sage_model::Error::Config {
-        path: PathBuf::new(),
-        line: 0,
-        key: String::new(),
-        problem: "this command uses no model".to_owned(),
-    }))
+/// For commands that never ask a model: making one is a fault of ours.
+fn no_models() -> ModelFactory {
+    Arc::new(|_, _, _| {
+        let message = "this command uses no model".to_owned();
+        Err(sage_core::RecordError { doing: message, source: None }.into())
+    })
 }

@@ -1,10 +1,12 @@
 //! The async runtime and the wall clock, for the commands that need them.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sage_core::Clock;
 
+use crate::context::Context;
 use crate::failure::Failure;
 
 /// How long leftover blocking work (a read from the terminal) may delay the end of the process.
@@ -40,4 +42,10 @@ impl Clock for SystemClock {
 pub fn now_ms() -> u64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since_epoch.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Where copies and other temporary files go: `TMPDIR`, else `/tmp`.
+pub fn temp_folder(cx: &Context) -> PathBuf {
+    let named = cx.env.get("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    named.unwrap_or_else(|| PathBuf::from("/tmp"))
 }

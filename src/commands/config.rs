@@ -6,6 +6,8 @@ mod set;
 mod show;
 mod validate;
 
+pub use validate::check_files;
+
 use crate::app;
 use crate::cli::{ConfigArgs, ConfigCommand};
 use crate::context::Context;

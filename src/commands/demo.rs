@@ -13,7 +13,8 @@ use sage_tool::process;
 
 use super::run::{Show, finish, form};
 use crate::app::{
-    Interrupts, Pipeline, Who, block_on, child_environment, model_factory, new_run_id, temp_folder,
+    Interrupts, Models, ModelsSource, Pipeline, Who, block_on, child_environment, new_run_id,
+    temp_folder,
 };
 use crate::cli::DemoArgs;
 use crate::context::Context;
@@ -85,19 +86,26 @@ fn lay_out(folder: &Path, project: &Path) -> Result<(), Failure> {
 
 fn play(args: &DemoArgs, cx: &Context, folder: &Path, ui: &Arc<Ui>) -> Outcome {
     ui.note(format!("The sample: a small shop in Python. The goal: {GOAL}."));
-    ui.note("The model's answers are scripted: no key, no network, no daemon. Everything else is real.");
+    ui.note(
+        "The model's answers are scripted: no key, no network, no daemon. Everything else is real.",
+    );
     let settings = crate::app::settings(cx, &Flags::default())?;
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
     let live = Live::start(Arc::clone(ui), form(args.output.json, false));
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
-    let config = ModelsConfig::load_over(BuiltIn::default(), MODELS, &folder.join("models.yaml"))
+    let config = ModelsConfig::load_over(BuiltIn::Ollama, MODELS, &folder.join("models.yaml"))
         .map_err(|error| Failure::new(error.kind(), error))?;
-    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), model_factory(cx, &settings, config))?;
+    let source =
+        ModelsSource::Named { path: folder.join("models.yaml"), by: "the demo".to_owned() };
+    let models = Models { config, source };
+    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), Some(&models))?;
     let options = pipeline.options(GOAL.to_owned(), Mode::Auto);
     let id = new_run_id()?;
     let ended = block_on(async {
         make_repository(cx).await?;
-        sage_coder::start(&wiring, id, options).await.map_err(|error| Failure::new(error.kind(), error))
+        sage_coder::start(&wiring, id, options)
+            .await
+            .map_err(|error| Failure::new(error.kind(), error))
     })?;
     live.finish();
     let end = ended?;

@@ -17,7 +17,7 @@ pub fn run(args: ModelsArgs, cx: &Context, ui: &Ui) -> Outcome {
     match args.command {
         None => list(&args.list, cx, ui),
         Some(ModelsCommand::List(show)) => list(&show, cx, ui),
-        Some(ModelsCommand::Test { name, show }) => test(name.as_deref(), &show, cx, ui),
+        Some(ModelsCommand::Test { name, show }) => test_models(name.as_deref(), &show, cx, ui),
     }
 }
 
@@ -110,4 +110,75 @@ fn to_json(config: &ModelsConfig, name: &str, facts: &ModelFacts) -> Value {
             Value::Null
         },
     })
+}
+
+fn test_models(name: Option<&str>, args: &ConfigShowArgs, cx: &Context, ui: &Ui) -> Outcome {
+    let (settings, models) = load(args, cx)?;
+    let config = &models.config;
+    let wanted = match name {
+        Some(name) => vec![name.to_owned()],
+        None => config.models_in_use().into_iter().map(str::to_owned).collect(),
+    };
+    let providers = app::providers(cx, &models)?;
+    let limits = app::probe_timeouts(&settings);
+    let tests =
+        wanted.iter().map(|model| {
+            let provider = config.resolve(model).facts.provider;
+            let providers = &providers;
+            async move {
+                sage_model::probe(config, providers, &provider, Some(model), true, limits).await
+            }
+        });
+    let probes = app::block_on(futures_util::future::join_all(tests))?;
+    let mut n_answered = 0;
+    for (model, probe) in wanted.iter().zip(&probes) {
+        let answered = probe.answered == Some(true);
+        n_answered += usize::from(answered);
+        let error = probe.error.as_ref().map(|(_, message)| message.clone());
+        if args.output.json {
+            ui.json(&json!({
+                "model": model,
+                "provider": probe.provider,
+                "endpoint": probe.endpoint,
+                "ok": answered,
+                "reachable": probe.reachable,
+                "present": probe.model_present,
+                "latency_ms": probe.latency_ms,
+                "error": error,
+            }));
+        } else if answered {
+            let took = style::faint(format!("({}, {} ms)", probe.provider, probe.latency_ms));
+            ui.line(format!("{} {} {took}", style::good("ok"), printable(model)));
+        } else {
+            let error = error.unwrap_or_else(|| "it did not answer".to_owned());
+            let at = if probe.endpoint.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", probe.endpoint)
+            };
+            ui.line(format!(
+                "{} {} ({}{at}): {}",
+                style::error("failed"),
+                printable(model),
+                probe.provider,
+                printable(&error)
+            ));
+        }
+    }
+    if n_answered == wanted.len() {
+        return Ok(ExitCode::Done);
+    }
+    if n_answered == 0 {
+        // The lines above say what is wrong with each; the code says what it means.
+        let messages: Vec<String> = probes
+            .iter()
+            .filter_map(|probe| probe.error.as_ref())
+            .map(|(_, text)| text.clone())
+            .collect();
+        let hint =
+            crate::hints::for_error(sage_core::ErrorKind::ModelUnavailable, &messages.join("; "));
+        hint.iter().for_each(|hint| ui.hint(hint));
+        return Ok(ExitCode::ModelUnavailable);
+    }
+    Ok(ExitCode::Failed)
 }

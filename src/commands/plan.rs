@@ -73,14 +73,19 @@ fn render(
     Ok(ExitCode::Done)
 }
 
-fn read(which: &PlanFileArgs, cx: &Context, settings: &Settings) -> Result<(Plan, Vec<String>), Failure> {
+fn read(
+    which: &PlanFileArgs,
+    cx: &Context,
+    settings: &Settings,
+) -> Result<(Plan, Vec<String>), Failure> {
     let (name, text) = match &which.run {
         Some(run) => of_run(run, cx)?,
         None => of_file(which, cx)?,
     };
     let (turns, repairs) = (crate::app::DEFAULT_TURNS, settings.max_repairs());
-    sage_coder::read_checked(&cx.root, &name, &text, turns, repairs)
-        .map_err(|error| Failure::new(error.kind(), error).hint("`docs/plans.md` describes every field"))
+    sage_coder::read_checked(&cx.root, &name, &text, turns, repairs).map_err(|error| {
+        Failure::new(error.kind(), error).hint("`docs/plans.md` describes every field")
+    })
 }
 
 fn of_file(which: &PlanFileArgs, cx: &Context) -> Result<(String, String), Failure> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sage_core::Decider;
 use sage_log::Runs;
 
-use crate::app::{Interrupts, Pipeline, Who, block_on, no_models};
-use crate::cli::ReplayArgs;
+use crate::app::{Interrupts, Pipeline, Who, block_on, load_models};
+use crate::cli::{ModelArgs, ReplayArgs};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, Outcome};
@@ -24,8 +24,9 @@ pub fn run(args: &ReplayArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
     let live = Live::start(Arc::clone(ui), Form::Lines { explain_routing: false });
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
-    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), no_models())?;
-    let replayed = block_on(sage_coder::replay(&wiring, &run))?;
+    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), None)?;
+    let models = load_models(cx, &settings, &ModelArgs::default())?;
+    let replayed = block_on(sage_coder::replay(&wiring, &run, &models.config))?;
     live.finish();
     let replay = replayed.map_err(|error| Failure::new(error.kind(), error))?;
     if args.output.json {
@@ -35,7 +36,8 @@ pub fn run(args: &ReplayArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     } else {
         if let Some(first) = replay.differences.first() {
             let at = first.seq.map(|seq| format!(" (log #{seq})")).unwrap_or_default();
-            let field = if first.field.is_empty() { String::new() } else { format!(", {}", first.field) };
+            let field =
+                if first.field.is_empty() { String::new() } else { format!(", {}", first.field) };
             ui.line(format!("first difference: {}{field}{at}", first.event));
             ui.line(format!("  recorded: {}", indent(&first.recorded)));
             ui.line(format!("  replayed: {}", indent(&first.replayed)));

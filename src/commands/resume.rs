@@ -7,9 +7,7 @@ use sage_core::Decider;
 use sage_log::Runs;
 
 use super::run::{Show, finish, form};
-use crate::app::{
-    Interrupts, Pipeline, Who, answer_check, block_on, changed_limits, load_models, model_factory,
-};
+use crate::app::{Interrupts, Pipeline, Who, answer_check, block_on, changed_limits, load_models};
 use crate::cli::{LimitArgs, ModelArgs, ResumeArgs};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -38,10 +36,14 @@ pub fn take_up(
     let settings = crate::app::settings(cx, &flags)?;
     let runs = Runs::new(cx.runs());
     let run = runs.resolve(wanted).map_err(|error| Failure::new(error.kind(), error))?;
-    let loaded = sage_log::read_run(&runs.dir(&run)).map_err(|error| Failure::new(error.kind(), error))?;
+    let loaded =
+        sage_log::read_run(&runs.dir(&run)).map_err(|error| Failure::new(error.kind(), error))?;
     let options = sage_coder::options_of(&loaded.events).map_err(Failure::config)?;
     if let Some(torn) = &loaded.torn_tail {
-        ui.warn(format!("the last line of the log (line {}) was cut off and is dropped", torn.line));
+        ui.warn(format!(
+            "the last line of the log (line {}) was cut off and is dropped",
+            torn.line
+        ));
     }
     let who = match options.mode {
         Mode::Silent => Who::Nobody(Decider::Mode),
@@ -58,8 +60,7 @@ pub fn take_up(
     let live = Live::start(Arc::clone(ui), form(json, explain_routing));
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
     let models = load_models(cx, &settings, models)?;
-    let models = model_factory(cx, &settings, models.config);
-    let mut wiring = pipeline.wiring(who, models)?;
+    let mut wiring = pipeline.wiring(who, Some(&models))?;
     wiring.check_answer = options.output_schema.as_ref().map(answer_check).transpose()?;
     let ended = block_on(sage_coder::resume(&wiring, &run, &changed_limits(limits)))?;
     live.finish();

@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::resume;
 use crate::app::{
-    Interrupts, Pipeline, Who, answer_check, block_on, load_models, model_factory, new_run_id,
-    routing_record,
+    Interrupts, Pipeline, Who, answer_check, block_on, load_models, new_run_id, routing_record,
 };
 use crate::cli::RunArgs;
 use crate::context::Context;
@@ -24,24 +23,41 @@ use crate::ui::live::{Form, Live};
 /// Runs the command.
 pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     if let Some(run) = &args.resume {
-        return resume::take_up(run, &args.models, &args.limits, args.explain_routing, args.output.json, cx, ui);
+        return resume::take_up(
+            run,
+            &args.models,
+            &args.limits,
+            args.explain_routing,
+            args.output.json,
+            cx,
+            ui,
+        );
     }
     let settings = crate::app::settings(cx, &args.flags())?;
     let mode = mode(&settings);
     let who = who(args, mode, cx)?;
     let goal = goal(args)?;
     if let Some(run) = same_goal_interrupted(args, &goal, mode, cx) {
-        ui.note(format!("taking up the interrupted run {run} of this goal (`--fresh` starts over)"));
+        ui.note(format!(
+            "taking up the interrupted run {run} of this goal (`--fresh` starts over)"
+        ));
         let run = run.to_string();
-        return resume::take_up(&run, &args.models, &args.limits, args.explain_routing, args.output.json, cx, ui);
+        return resume::take_up(
+            &run,
+            &args.models,
+            &args.limits,
+            args.explain_routing,
+            args.output.json,
+            cx,
+            ui,
+        );
     }
     let schema = args.output_schema.as_deref().map(read_schema).transpose()?;
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
     let live = Live::start(Arc::clone(ui), form(args.output.json, args.explain_routing));
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
     let models = load_models(cx, &settings, &args.models)?;
-    let models = model_factory(cx, &settings, models.config);
-    let mut wiring = pipeline.wiring(who, models)?;
+    let mut wiring = pipeline.wiring(who, Some(&models))?;
     wiring.check_answer = schema.as_ref().map(answer_check).transpose()?;
     let mut options = pipeline.options(goal, mode);
     options.plan_only = args.plan_only;
@@ -93,7 +109,8 @@ pub fn finish(end: &RunEnd, settings: &Settings, show: &Show<'_>, ui: &Ui) -> Ou
             None => sage_coder::render(&end.report, Detail::Summary, ui.width),
         };
         std::fs::write(path, message).map_err(|error| {
-            Failure::environment(format!("writing the final answer to {}", path.display())).because(error)
+            Failure::environment(format!("writing the final answer to {}", path.display()))
+                .because(error)
         })?;
     }
     let code = ExitCode::of_number(end.report.exit_code);
@@ -144,8 +161,10 @@ fn who(args: &RunArgs, mode: Mode, cx: &Context) -> Result<Who, Failure> {
         }
         Mode::Research if cx.is_interactive() => Ok(Who::Person),
         Mode::Research if args.plan_only => Ok(Who::Nobody(Decider::Mode)),
-        Mode::Research => Err(Failure::usage("a plan is to be reviewed, but there is no terminal to review it at")
-            .hint("`--auto` runs the plan without review, `--plan-only` stops after it")),
+        Mode::Research => Err(Failure::usage(
+            "a plan is to be reviewed, but there is no terminal to review it at",
+        )
+        .hint("`--auto` runs the plan without review, `--plan-only` stops after it")),
     }
 }
 
@@ -169,7 +188,10 @@ fn same_goal_interrupted(args: &RunArgs, goal: &str, mode: Mode, cx: &Context) -
     let takes_up = last.resumable && !last.live && last.goal == goal && last.problem.is_none();
     let started = sage_log::read_run(&Runs::new(cx.runs()).dir(&last.run)).ok()?;
     let options = sage_coder::options_of(&started.events).ok()?;
-    let same = options.mode == mode && !options.dry_run && !options.plan_only && options.include == args.include;
+    let same = options.mode == mode
+        && !options.dry_run
+        && !options.plan_only
+        && options.include == args.include;
     (takes_up && same).then_some(last.run)
 }
 

@@ -6,7 +6,7 @@ use sage_core::Decider;
 use sage_log::Runs;
 use serde_json::json;
 
-use crate::app::{Interrupts, Pipeline, Who, no_models};
+use crate::app::{Interrupts, Pipeline, Who};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -24,7 +24,7 @@ pub fn run(args: &UndoArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
     let live = Live::start(Arc::clone(ui), Form::Lines { explain_routing: false });
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
-    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), no_models())?;
+    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), None)?;
     let undone = sage_coder::undo(&wiring, &run, args.dry_run);
     live.finish();
     let undone = undone.map_err(|error| {

@@ -76,14 +76,6 @@ pub const TABLE: &[Setting] = &[
         doc: "how often a task is repaired after its checks failed",
     },
     Setting {
-        key: "run.max_turns",
-        kind: Kind::Count { min: 1, max: 500 },
-        default: "40",
-        env: None,
-        flag: None,
-        doc: "how many answers one conversation of a task may take",
-    },
-    Setting {
         key: "run.keep_failed",
         kind: Kind::Bool,
         default: "false",
@@ -196,9 +188,17 @@ pub const TABLE: &[Setting] = &[
         doc: "time limit of a command that a model runs, in seconds",
     },
     Setting {
+        key: "tools.max_command_timeout_s",
+        kind: SECONDS,
+        default: "600",
+        env: None,
+        flag: None,
+        doc: "the longest time limit that a model may ask for, in seconds",
+    },
+    Setting {
         key: "tools.max_output_bytes",
         kind: Kind::Count { min: 1_024, max: 1 << 30 },
-        default: "1048576",
+        default: "49152",
         env: None,
         flag: None,
         doc: "how much of a command's output is kept, in bytes",
@@ -210,6 +210,14 @@ pub const TABLE: &[Setting] = &[
         env: None,
         flag: None,
         doc: "names of further environment variables that commands may see; names that look secret are refused",
+    },
+    Setting {
+        key: "rules.max_bytes",
+        kind: Kind::Count { min: 0, max: 1 << 20 },
+        default: "8192",
+        env: None,
+        flag: None,
+        doc: "how much of the rules a model is given, in bytes",
     },
 ];
 

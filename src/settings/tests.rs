@@ -83,8 +83,9 @@ fn the_defaults_are_valid_and_every_accessor_finds_its_setting() {
     assert_eq!(settings.silence_timeout(), Duration::from_secs(60));
     assert_eq!(settings.call_timeout(), Duration::from_secs(600));
     assert_eq!(settings.command_timeout(), Duration::from_secs(120));
-    assert_eq!(settings.max_output_bytes(), 1 << 20);
-    assert_eq!(settings.max_turns(), 40);
+    assert_eq!(settings.max_output_bytes(), 48 * 1024);
+    assert_eq!(settings.max_command_timeout(), Duration::from_secs(600));
+    assert_eq!(settings.rules_max_bytes(), sage_agent::rules::DEFAULT_RULES_BYTES);
     assert!(settings.limits().is_none());
     assert!(
         !settings.full()

@@ -1,26 +1,30 @@
 //! What a run works with: the person's project, the state folder, the doors for effects and models.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use sage_core::{
-    Clock, Decider, Interaction, NodeId, NodePhase, ProgressSink, Recorder, RunId, Seq,
+    Clock, Decider, Event, Interaction, NodeId, NodePhase, ProgressSink, Recorder, RunId, Seq,
 };
 use sage_log::{Redactor, RunLog};
 use sage_model::{ChatModel, Ledger};
-use sage_tool::{
-    Grant, Policy, ProcessLimits, SnapshotStore, ToolCx, ToolRegistry, Workspace,
-};
+use sage_tool::{Grant, Policy, ProcessLimits, SnapshotStore, ToolCx, ToolRegistry, Workspace};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::options::RunOptions;
+use crate::project::Probe;
 
-/// Makes the models of a run once its log exists. The binary gives the router, a replay the record.
+/// Makes the models of a run once its log exists, given what an earlier process logged. The binary
+/// gives the router, a replay the record.
 pub type ModelFactory = Arc<
-    dyn Fn(Arc<dyn Recorder>, Arc<dyn ProgressSink>) -> sage_model::Result<Arc<dyn ChatModel>>
+    dyn Fn(
+            Arc<dyn Recorder>,
+            Arc<dyn ProgressSink>,
+            &[Event],
+        ) -> sage_model::Result<Arc<dyn ChatModel>>
         + Send
         + Sync,
 >;
@@ -33,8 +37,10 @@ pub type AnswerCheck = Arc<dyn Fn(&Value) -> std::result::Result<(), Vec<String>
 pub struct Wiring {
     /// The project's root.
     pub project: PathBuf,
-    /// The person's own rules file, if there is a home.
-    pub user_rules: Option<PathBuf>,
+    /// Where runs, snapshots and views are kept: `.sage` of the project.
+    pub state_dir: PathBuf,
+    /// The person's home folder, for their own rules.
+    pub home: Option<PathBuf>,
     /// Where copies for dry runs and replays are made.
     pub temp: PathBuf,
     /// Tells the time.
@@ -67,14 +73,6 @@ pub struct Wiring {
     pub cancel: CancellationToken,
 }
 
-impl Wiring {
-    /// `.sage` of the project.
-    #[must_use]
-    pub fn state_dir(&self) -> PathBuf {
-        self.project.join(".sage")
-    }
-}
-
 /// One run in progress.
 pub struct RunCx {
     /// The machine and the person.
@@ -93,6 +91,8 @@ pub struct RunCx {
     pub workspace: Arc<Workspace>,
     /// Saved states of files.
     pub snapshots: Arc<SnapshotStore>,
+    /// What this machine has, as far as it was asked.
+    pub probed: Mutex<BTreeMap<Probe, bool>>,
     /// Phases that an earlier process recorded, by attempt, so that they are not recorded again.
     pub past_phases: BTreeMap<(NodeId, u32), Vec<(NodePhase, u32)>>,
 }
@@ -108,12 +108,6 @@ impl RunCx {
     #[must_use]
     pub fn recorder(&self) -> Arc<dyn Recorder> {
         self.log.clone()
-    }
-
-    /// The root of the files that the run works on.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        self.workspace.root()
     }
 
     /// What tools are handed for work under `grant`.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sage_core::{ErrorKind, RecordError};
+use sage_core::{ErrorKind, NodeId, RecordError};
 
 use crate::plan::Problem;
 
@@ -24,6 +24,9 @@ pub enum Error {
     /// A conversation could not be held.
     #[error(transparent)]
     Agent(#[from] sage_agent::Error),
+    /// A path of the log or of a plan cannot be used.
+    #[error(transparent)]
+    Path(#[from] sage_tool::PathError),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] sage_engine::Error),
@@ -101,6 +104,7 @@ impl Error {
             Self::Log(error) => error.kind(),
             Self::Model(error) => error.kind(),
             Self::Tool(error) => error.kind(),
+            Self::Path(_) => ErrorKind::Config,
             Self::Agent(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::BadPlanFile { .. } | Self::PlanNotJson { .. } => ErrorKind::Config,
@@ -114,13 +118,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether it is the budget of this very node that is used up, not the run's.
+    #[must_use]
+    pub fn is_own_budget_of(&self, id: &NodeId) -> bool {
+        let of_model = match self {
+            Self::Model(error) | Self::Agent(sage_agent::Error::Model(error)) => error,
+            _ => return false,
+        };
+        matches!(of_model, sage_model::Error::Budget { node: Some(node), .. } if node == id)
+    }
+}
+
 fn list(problems: &[Problem]) -> String {
     bullets(&problems.iter().map(Problem::to_string).collect::<Vec<_>>())
 }
 
 fn bullets(lines: &[String]) -> String {
     const MAX_SHOWN: usize = 12;
-    let mut out: String = lines.iter().take(MAX_SHOWN).map(|line| format!("\n  - {line}")).collect();
+    let mut out: String =
+        lines.iter().take(MAX_SHOWN).map(|line| format!("\n  - {line}")).collect();
     if lines.len() > MAX_SHOWN {
         out.push_str(&format!("\n  - and {} more", lines.len() - MAX_SHOWN));
     }

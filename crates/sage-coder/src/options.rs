@@ -66,19 +66,30 @@ pub struct RunOptions {
     pub verify: Option<Vec<String>>,
     /// Keep a failed task's changes instead of rolling them back.
     pub keep_failed: bool,
+    /// How much of the rules a model is given, in bytes.
+    pub rules_max_bytes: usize,
     /// JSON Schema of the final answer.
     pub output_schema: Option<Value>,
+    /// The session that the run belongs to.
+    pub session_id: Option<String>,
+    /// An id of the caller's that the run carries.
+    pub trace_id: Option<String>,
     /// Routing profile and overrides by role, for the record.
     pub routing: Value,
 }
 
 impl RunOptions {
-    /// Model calls that a task may make when its plan does not say: the first conversation's turns,
-    /// each repair's, and a review of each.
+    /// Model calls that a task may make when its plan does not say.
     #[must_use]
     pub fn default_calls(&self) -> u32 {
+        Self::calls_for(self.max_turns, self.max_repairs)
+    }
+
+    /// The first conversation's turns, and a few for each repair and its review.
+    #[must_use]
+    pub const fn calls_for(max_turns: u32, max_repairs: u32) -> u32 {
         const TURNS_PER_REPAIR: u32 = 6;
-        self.max_turns + self.max_repairs * TURNS_PER_REPAIR
+        max_turns.saturating_add(max_repairs.saturating_mul(TURNS_PER_REPAIR))
     }
 
     /// Tokens that a task may use when its plan does not say.

@@ -20,7 +20,8 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let mut pending: Vec<(PathBuf, PathBuf)> = vec![(from.to_owned(), to.to_owned())];
     let mut n_entries = 0;
     while let Some((from_dir, to_dir)) = pending.pop() {
-        let entries = fs::read_dir(&from_dir).map_err(|source| fail("reading", &from_dir, source))?;
+        let entries =
+            fs::read_dir(&from_dir).map_err(|source| fail("reading", &from_dir, source))?;
         for entry in entries {
             let entry = entry.map_err(|source| fail("reading", &from_dir, source))?;
             let (source, target) = (entry.path(), to_dir.join(entry.file_name()));
@@ -34,7 +35,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
             }
             let kind = entry.file_type().map_err(|error| fail("reading", &source, error))?;
             if kind.is_dir() {
-                fs::create_dir(&target).map_err(|error| fail("creating", &target, error))?;
+                fs::create_dir_all(&target).map_err(|error| fail("creating", &target, error))?;
                 pending.push((source, target));
             } else if kind.is_symlink() {
                 copy_link(&source, &target).map_err(|error| fail("copying", &source, error))?;

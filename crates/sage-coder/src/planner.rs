@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sage_agent::{Agent, CallCounter, Conversation, Prompt, TurnLimits};
+use sage_agent::{Agent, CallCounter, Conversation, Prompt, RefusedAnswer, TurnLimits};
 use sage_core::{
-    AgentRole, Answer, CallId, Decider, EventKind, HumanEvent, NodeId, PlanDecision, PlanReview,
-    Question, Recorder, Revise, ReviewedPlan, RouteFeatures, RunEvent,
+    AgentRole, Answer, BlobRef, CallId, Decider, EventKind, HumanEvent, NodeId, PlanDecision,
+    PlanReview, Question, Recorder, ReviewedPlan, Revise, RouteFeatures, RunEvent,
 };
-use sage_model::{ChatModel, ChatRequest};
+use sage_model::{ChatModel, ChatRequest, ResponseSchema};
 use sage_tool::Grant;
 use serde_json::{Value, json};
 
@@ -66,7 +66,10 @@ fn recorded_plan(cx: &RunCx, approved: bool) -> Result<Option<Plan>> {
     let Some(blob) = last.filter(|_| decided || !approved) else { return Ok(None) };
     let bytes = cx.log.get(&blob)?;
     let plan = serde_json::from_slice(&bytes)
-        .map_err(|source| Error::PlanNotJson { path: format!("in the log of {}", cx.run()), source })
+        .map_err(|source| Error::PlanNotJson {
+            path: format!("in the log of {}", cx.run()),
+            source,
+        })
         .and_then(|json| read_file_plan(&json, &cx.options.goal, "in the log"))?;
     Ok(Some(plan))
 }
@@ -85,7 +88,7 @@ fn record_plan(cx: &RunCx, plan: &Plan, source: &str, notes: &[String]) -> Resul
         source: source.to_owned(),
         notes: notes.to_vec(),
     })?;
-    state::write_atomic(&cx.wiring.state_dir().join("last_plan.json"), text.as_bytes())
+    state::write_atomic(&cx.wiring.state_dir.join("last_plan.json"), text.as_bytes())
 }
 
 type Made = (Plan, Vec<String>, Option<&'static str>);
@@ -99,19 +102,19 @@ async fn make_plan(cx: &Arc<RunCx>) -> Result<Made> {
             .map_err(|problems| Error::BadPlanFile { path: path.clone(), problems })?;
         return Ok((plan, notes, Some("file")));
     }
-    let calls = Arc::new(CallCounter::new(NodeId::plan(), 1));
+    let calls = CallCounter::new(NodeId::plan(), 1);
     let facts = survey_for_planner(cx, calls.next()).await?;
     let text = |name: &str| facts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let system = Prompt {
         role: AgentRole::Planner,
-        instructions: crate::prompts::instructions(AgentRole::Planner),
-        rules: &text("rules"),
-        facts: &text("project"),
+        instructions: crate::prompts::instructions(AgentRole::Planner).to_owned(),
+        rules: text("rules"),
+        project: text("project"),
     };
-    let mut conversation = Conversation::new(system.assemble());
     let mut message = format!("goal: {}\n", cx.options.goal);
     if !cx.options.include.is_empty() {
-        message.push_str(&format!("\nOnly these paths may change: {}\n", cx.options.include.join(", ")));
+        let include = cx.options.include.join(", ");
+        message.push_str(&format!("\nOnly these paths may change: {include}\n"));
     }
     if cx.options.clarify {
         message.push_str(&format!(
@@ -119,71 +122,81 @@ async fn make_plan(cx: &Arc<RunCx>) -> Result<Made> {
         ));
     }
     message.push_str(&format!("\nrepository files:\n{}\n", text("listing")));
-    conversation.user(message);
-    let mut agent = Agent {
+    let mut conversation = Conversation::new(system.text(), message);
+    let agent = Agent {
         model: cx.model.clone(),
         tools: cx.tools.clone(),
-        cx: cx.tool_cx(Grant::reading(), cx.wiring.cancel.clone()),
+        cx: cx.tool_cx(Grant::read_only(), cx.wiring.cancel.clone()),
         calls: calls.clone(),
         role: AgentRole::Planner,
         features: RouteFeatures::default(),
         fixed_model: None,
-        limits: TurnLimits::default(),
+        temperature: None,
+        limits: TurnLimits::DEFAULT,
     };
-    let answered = ask(cx, &mut agent, &mut conversation).await?;
-    let (mut plan, notes, questions) = answered;
-    let mut notes = notes;
-    if cx.options.clarify && !questions.is_empty() {
-        let answers = ask_person(cx, &calls, &questions).await?;
+    let mut proposal = ask(cx, &agent, &mut conversation).await?;
+    if cx.options.clarify && !proposal.questions.is_empty() {
+        let answers = ask_person(cx, &calls, &proposal.questions).await?;
         if !answers.is_empty() {
-            conversation.user(format!("{answers}\nNow the plan, with these answers, in the same form and without questions."));
-            (plan, notes, _) = ask(cx, &mut agent, &mut conversation).await?;
+            conversation.say(format!(
+                "{answers}\nNow the plan, with these answers, in the same form and without questions."
+            ));
+            proposal = ask(cx, &agent, &mut conversation).await?;
         }
     }
-    Ok((plan, notes, Some("model")))
+    Ok((proposal.plan, proposal.notes, Some("model")))
+}
+
+/// A planner's answer that is a valid plan.
+struct Proposal {
+    plan: Plan,
+    notes: Vec<String>,
+    questions: Vec<String>,
 }
 
 /// Asks the planner until its answer is a valid plan, within [`MAX_TRIES`].
-async fn ask(
-    cx: &RunCx,
-    agent: &mut Agent,
-    conversation: &mut Conversation,
-) -> Result<(Plan, Vec<String>, Vec<String>)> {
-    let mut tries = 0;
-    let mut refused = |answer: &str, problems: &[String]| -> Result<()> {
-        let answer = cx.log.put(answer.as_bytes())?;
-        let errors = problems.to_vec();
-        // On a resumed run the refusal may be in the record already.
-        let known = cx.log.events().iter().any(|event| {
-            matches!(&event.kind, EventKind::Run(RunEvent::PlanRefused { answer: a, .. }) if *a == answer)
-        });
-        if !known {
-            cx.emit(RunEvent::PlanRefused { answer, errors })?;
-        }
-        Ok(())
-    };
-    let schema = plan_schema(cx.options.clarify);
+async fn ask(cx: &RunCx, agent: &Agent, conversation: &mut Conversation) -> Result<Proposal> {
+    let schema =
+        ResponseSchema { name: "plan".to_owned(), schema: plan_schema(cx.options.clarify) };
     let validate = |value: &Value| read_model_plan(cx, value);
-    loop {
-        tries += 1;
-        let failure = match agent.ask_json_once(conversation, "plan", &schema, &validate).await? {
-            Ok(read) => return Ok(read),
-            Err(failure) => failure,
-        };
-        refused(&failure.answer, &failure.errors)?;
-        if tries == MAX_TRIES {
-            let problem = |what| Problem { place: "plan".to_owned(), what };
-            let problems = failure.errors.into_iter().map(problem).collect();
-            return Err(Error::NoPlan { tries, problems });
+    match agent.ask_json(conversation, Some(&schema), &validate, MAX_TRIES).await {
+        Ok(answer) => {
+            record_refused(cx, &answer.refused)?;
+            Ok(answer.value)
         }
+        Err(sage_agent::Error::NoValidJson(failure)) => {
+            record_refused(cx, &failure.refused)?;
+            let problem = |what: &String| Problem { place: "plan".to_owned(), what: what.clone() };
+            let problems = failure.errors().iter().map(problem).collect();
+            Err(Error::NoPlan { tries: MAX_TRIES, problems })
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
-fn read_model_plan(
-    cx: &RunCx,
-    value: &Value,
-) -> std::result::Result<(Plan, Vec<String>, Vec<String>), Vec<String>> {
-    let lines = |problems: Vec<Problem>| problems.iter().map(Problem::to_string).collect::<Vec<_>>();
+/// Keeps answers that were no plans for whoever asks why; a resumed run has them already.
+fn record_refused(cx: &RunCx, refused: &[RefusedAnswer]) -> Result<()> {
+    let known: Vec<BlobRef> = cx
+        .log
+        .events()
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            EventKind::Run(RunEvent::PlanRefused { answer, .. }) => Some(answer),
+            _ => None,
+        })
+        .collect();
+    for refusal in refused {
+        let answer = cx.log.put(refusal.answer.as_bytes())?;
+        if !known.contains(&answer) {
+            cx.emit(RunEvent::PlanRefused { answer, errors: refusal.errors.clone() })?;
+        }
+    }
+    Ok(())
+}
+
+fn read_model_plan(cx: &RunCx, value: &Value) -> std::result::Result<Proposal, Vec<String>> {
+    let lines =
+        |problems: Vec<Problem>| problems.iter().map(Problem::to_string).collect::<Vec<_>>();
     let questions: Vec<String> = value
         .get("questions")
         .and_then(Value::as_array)
@@ -191,11 +204,14 @@ fn read_model_plan(
         .unwrap_or_default();
     let mut plan = plan::read(value, &cx.options.goal, Source::Model).map_err(lines)?;
     let notes = check_plan(cx, &mut plan).map_err(lines)?;
-    Ok((plan, notes, questions.into_iter().take(MAX_QUESTIONS).collect()))
+    Ok(Proposal { plan, notes, questions: questions.into_iter().take(MAX_QUESTIONS).collect() })
 }
 
 /// Checks a plan against the project and completes its contracts.
-pub(crate) fn check_plan(cx: &RunCx, plan: &mut Plan) -> std::result::Result<Vec<String>, Vec<Problem>> {
+pub(crate) fn check_plan(
+    cx: &RunCx,
+    plan: &mut Plan,
+) -> std::result::Result<Vec<String>, Vec<Problem>> {
     let files = survey::all_files(cx).unwrap_or_default();
     check_against(&cx.options, &files, &cx.tools.names(), plan)
 }
@@ -223,7 +239,7 @@ async fn survey_for_planner(cx: &RunCx, call: CallId) -> Result<Value> {
     survey::gather(cx, call, "survey", async {
         let files = survey::files(cx)?;
         let project = survey::project(cx, &files).await;
-        let rules = survey::rules(cx)?;
+        let rules = survey::rules(cx, &[])?;
         let more = files.len().saturating_sub(MAX_LISTED);
         let mut listing = files.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join("\n");
         if files.is_empty() {
@@ -235,7 +251,7 @@ async fn survey_for_planner(cx: &RunCx, call: CallId) -> Result<Value> {
         Ok(json!({
             "listing": listing,
             "project": project.describe(),
-            "rules": rules.for_role(AgentRole::Planner, 6_000),
+            "rules": rules.for_role(AgentRole::Planner, cx.options.rules_max_bytes),
         }))
     })
     .await
@@ -294,7 +310,8 @@ async fn review(cx: &Arc<RunCx>, plan: Plan, notes: Vec<String>) -> Result<Plan>
 }
 
 fn parse_edited(cx: &RunCx, text: &str) -> std::result::Result<(Plan, Vec<String>), Vec<Problem>> {
-    let problem = |error: serde_json::Error| vec![Problem { place: "plan".into(), what: error.to_string() }];
+    let problem =
+        |error: serde_json::Error| vec![Problem { place: "plan".into(), what: error.to_string() }];
     let json: Value = serde_json::from_str(text).map_err(problem)?;
     let mut plan = plan::read(&json, &cx.options.goal, Source::File)?;
     let notes = check_plan(cx, &mut plan)?;
@@ -328,12 +345,11 @@ pub(crate) fn drawing(cx: &RunCx, plan: &Plan) -> String {
 pub(crate) fn worst_case(cx: &RunCx, plan: &Plan) -> cost::WorstCase {
     cost::worst_case(plan, &cx.options.limits, &|task| {
         let facts = facts_for(&*cx.model, task)?;
-        let price = facts.price.known();
         Some(cost::CallBound {
             input_tokens: facts.context_tokens.saturating_sub(u64::from(facts.max_output_tokens)),
             output_tokens: u64::from(facts.max_output_tokens),
-            usd_per_mtok_input: price.map(|price| price.input),
-            usd_per_mtok_output: price.map(|price| price.output),
+            usd_per_mtok_input: facts.price.known.then_some(facts.price.input),
+            usd_per_mtok_output: facts.price.known.then_some(facts.price.output),
         })
     })
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sage_core::{
-    ErrorKind, Event, EventKind, NodeEvent, NodeId, Recorder, RunEvent, RunId, RunOutcome,
-    WorkspaceEvent,
+    Answer, ErrorKind, Event, EventKind, HumanEvent, Limits, NodeEvent, NodeId, PlanDecision,
+    Question, Recorder, RunEvent, RunId, RunOutcome, WorkspaceEvent,
 };
 use sage_engine::{GraphOutcome, NodeReport, NodeRunner, OnFailure, Rules as EngineRules};
 use sage_graph::NodeSpec;
 use sage_log::{LogOptions, Manifest, RunLog, Runs};
 use sage_model::{Budgeted, Ledger, Recorded};
-use sage_tool::{SnapshotStore, ToolRegistry, Workspace};
+use sage_tool::{Covers, SnapshotStore, ToolRegistry, Workspace};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{RunCx, Wiring};
@@ -47,13 +47,17 @@ pub struct RunEnd {
 /// Only what keeps a run from existing at all (the log cannot be made, the options are not usable);
 /// any later failure is in the [`RunEnd`].
 pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Result<RunEnd> {
-    let state_dir = wiring.state_dir();
-    state::prepare(&state_dir)?;
+    state::prepare(&wiring.state_dir)?;
     if options.dry_run {
         let copy = wiring.temp.join(format!("sage-dry-run-{run}"));
         overlay::copy_tree(&wiring.project, &copy)?;
         options.overlay = Some(copy);
     }
+    begin(wiring, run, options).await
+}
+
+/// Starts a run whose options are complete.
+pub(crate) async fn begin(wiring: &Wiring, run: RunId, options: RunOptions) -> Result<RunEnd> {
     let manifest = Manifest {
         format_version: sage_core::EVENT_FORMAT_VERSION,
         run: run.clone(),
@@ -62,7 +66,7 @@ pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Resu
         started_at_ms: wiring.clock.now_ms(),
         sage_version: wiring.sage_version.clone(),
     };
-    let dir = Runs::new(state_dir.join("runs")).dir(&run);
+    let dir = Runs::new(wiring.state_dir.join("runs")).dir(&run);
     let log = RunLog::create(&dir, manifest, log_options(wiring))?;
     log.emit(
         RunEvent::Started {
@@ -77,15 +81,17 @@ pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Resu
     drive(wiring.clone(), options, log, Vec::new()).await
 }
 
-/// Takes an interrupted run up where its log ends.
+/// Takes an interrupted run up where its log ends; `limits` replace those it was started with, where
+/// they say something.
 ///
 /// # Errors
 /// [`Error::NotResumable`] when the run is over or its copy is gone; log errors as they are.
-pub async fn resume(wiring: &Wiring, run: &RunId) -> Result<RunEnd> {
-    let dir = Runs::new(wiring.state_dir().join("runs")).dir(run);
+pub async fn resume(wiring: &Wiring, run: &RunId, limits: &Limits) -> Result<RunEnd> {
+    let dir = Runs::new(wiring.state_dir.join("runs")).dir(run);
     let (log, loaded) = RunLog::reopen(&dir, log_options(wiring))?;
     let no = |why: String| Error::NotResumable { run: run.clone(), why };
-    let options = options_of(&loaded.events).map_err(&no)?;
+    let mut options = options_of(&loaded.events).map_err(&no)?;
+    options.limits = options.limits.overridden_by(limits);
     if let Some(outcome) = final_outcome(&loaded.events) {
         return Err(no(format!("it is over ({})", report::outcome_word(outcome))));
     }
@@ -108,6 +114,22 @@ pub fn options_of(events: &[Event]) -> std::result::Result<RunOptions, String> {
         }
         _ => Err("its log does not begin with run.started".to_owned()),
     }
+}
+
+/// Whether the last decision about the run's plan was yes.
+#[must_use]
+pub fn is_approved(events: &[Event]) -> bool {
+    events
+        .iter()
+        .rev()
+        .find_map(|event| match &event.kind {
+            EventKind::Human(HumanEvent::PlanReviewed { decision, .. }) => {
+                Some(*decision == PlanDecision::Approved)
+            }
+            EventKind::Run(RunEvent::Planned { .. }) => Some(false),
+            _ => None,
+        })
+        .unwrap_or(false)
 }
 
 /// How the run ended, if it ended in a way that leaves nothing to resume.
@@ -165,7 +187,8 @@ fn remove_copy(copy: &Path) {
     let _ = std::fs::remove_dir_all(copy);
 }
 
-fn is_resumable(outcome: RunOutcome) -> bool {
+/// Whether a run that ended so can be taken up again.
+pub(crate) fn is_resumable(outcome: RunOutcome) -> bool {
     matches!(
         outcome,
         RunOutcome::Interrupted | RunOutcome::OutOfBudget | RunOutcome::ModelUnavailable
@@ -177,22 +200,36 @@ fn assemble(wiring: Wiring, options: RunOptions, log: RunLog, past: &[Event]) ->
     let recorder: Arc<dyn Recorder> = log.clone();
     let root = options.overlay.clone().unwrap_or_else(|| wiring.project.clone());
     let workspace = Arc::new(Workspace::open(&root)?);
-    let snapshots = Arc::new(SnapshotStore::open(&wiring.state_dir().join("snapshots"))?);
+    let snapshots = Arc::new(SnapshotStore::open(&wiring.state_dir.join("snapshots"))?);
     let ledger = Arc::new(Ledger::new(options.limits, wiring.clock.clone()));
     for event in past {
         ledger.apply(event);
     }
-    let router = (wiring.models)(recorder.clone(), wiring.progress.clone())?;
+    let router = (wiring.models)(recorder.clone(), wiring.progress.clone(), past)?;
     let budgeted = Budgeted::new(router, ledger.clone(), recorder.clone());
     let model = Arc::new(Recorded::new(budgeted, recorder));
     let mut past_phases: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for event in past {
-        if let EventKind::Node(NodeEvent::EnteredPhase { node, attempt, phase, round }) = &event.kind {
+        if let EventKind::Node(NodeEvent::EnteredPhase { node, attempt, phase, round }) =
+            &event.kind
+        {
             past_phases.entry((node.clone(), *attempt)).or_default().push((*phase, *round));
         }
     }
     let tools = Arc::new(ToolRegistry::builtin());
-    Ok(RunCx { wiring, options, log, model, ledger, tools, workspace, snapshots, past_phases })
+    let probed = std::sync::Mutex::default();
+    Ok(RunCx {
+        wiring,
+        options,
+        log,
+        model,
+        ledger,
+        tools,
+        workspace,
+        snapshots,
+        probed,
+        past_phases,
+    })
 }
 
 async fn execute(cx: &Arc<RunCx>, past: &[Event]) -> Result<RunOutcome> {
@@ -201,7 +238,7 @@ async fn execute(cx: &Arc<RunCx>, past: &[Event]) -> Result<RunOutcome> {
         return Ok(RunOutcome::Planned);
     }
     for task in &plan.nodes {
-        cx.ledger.limit_node(task.id.clone(), task.budget);
+        cx.ledger.limit_node(&task.id, task.budget);
     }
     snapshot(cx, past, 0)?;
     if cx.options.full {
@@ -229,7 +266,10 @@ async fn execute_plan(cx: &Arc<RunCx>, plan: &Plan, past: &[Event]) -> Result<Gr
         path: "in the log".to_owned(),
         problems: problems
             .iter()
-            .map(|problem| crate::plan::Problem { place: "nodes".into(), what: problem.to_string() })
+            .map(|problem| crate::plan::Problem {
+                place: "nodes".into(),
+                what: problem.to_string(),
+            })
             .collect(),
     })?;
     let rules = EngineRules {
@@ -256,6 +296,18 @@ impl NodeRunner for Tasks {
         let (cx, plan) = (Arc::clone(&self.cx), Arc::clone(&self.plan));
         task::run(cx, plan, &node.id, attempt, cancel).await
     }
+
+    async fn may_take_up(&self, node: &NodeSpec, attempt: u32) -> bool {
+        let question = Question {
+            text: format!(
+                "{} was interrupted in attempt {attempt}; a command of it may have done its work, or half of it. Take it up again?",
+                node.id
+            ),
+            choices: vec!["yes".to_owned(), "no".to_owned()],
+        };
+        let answer = self.cx.wiring.interaction.ask(question).await;
+        matches!(answer, Answer::Text(text) if text.trim().eq_ignore_ascii_case("yes"))
+    }
 }
 
 /// Saves the state of all files: 0 before the run's first change, 1 after its last.
@@ -268,13 +320,13 @@ fn snapshot(cx: &RunCx, past: &[Event], attempt: u32) -> Result<()> {
     if attempt == 0 && past.iter().any(is_taken) {
         return Ok(());
     }
-    let snapshot = cx.snapshots.take(&cx.workspace)?;
+    let snapshot = cx.snapshots.take(&cx.workspace, Covers::Everything)?;
     cx.emit(WorkspaceEvent::Snapshotted {
         node: NodeId::run(),
         attempt,
-        snapshot: snapshot.id.clone(),
+        snapshot: snapshot.id().clone(),
         n_files: snapshot.n_files(),
-        not_covered: snapshot.not_covered.clone(),
+        not_covered: snapshot.not_covered().to_vec(),
     })?;
     Ok(cx.log.sync()?)
 }
@@ -347,4 +399,3 @@ fn reason(cx: &RunCx, outcome: RunOutcome, error: Option<&Error>) -> String {
         _ => report::failures_line(&cx.log.events()),
     }
 }
-

@@ -3,32 +3,44 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::PoisonError;
+use std::time::Duration;
 
-use sage_agent::rules::{Rules, Sources};
+use futures_util::future::join_all;
+
+use sage_agent::Rules;
 use sage_core::{CallId, Past, Recorder};
-use sage_tool::Grant;
+use sage_tool::{Grant, Workspace};
 use serde_json::Value;
 
 use crate::context::RunCx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::check::globs;
-use crate::project::{self, Probes, ProjectFacts};
+use crate::project::{self, Probe, Probes, ProjectFacts};
+
+/// How long one look for a program may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Paths of the project that a run looks at, sorted; `--include` narrows them.
 pub(crate) fn files(cx: &RunCx) -> Result<Vec<String>> {
-    let mut files: Vec<String> = cx.workspace.walk()?;
+    let mut files = paths(&cx.workspace)?;
     if !cx.options.include.is_empty()
         && let Some(include) = globs(&cx.options.include)
     {
         files.retain(|path| include.is_match(path));
     }
-    files.sort();
     Ok(files)
 }
 
 /// All paths of the project as a set, regardless of `--include`.
 pub(crate) fn all_files(cx: &RunCx) -> Result<BTreeSet<String>> {
-    Ok(cx.workspace.walk()?.into_iter().collect())
+    Ok(paths(&cx.workspace)?.into_iter().collect())
+}
+
+/// Paths of all files that are neither ignored nor protected, sorted.
+pub(crate) fn paths(workspace: &Workspace) -> Result<Vec<String>> {
+    let files = workspace.walk()?.files;
+    Ok(files.into_iter().map(|file| file.path.as_str().to_owned()).collect())
 }
 
 /// Languages, layout and commands, with the programs that are there to run them.
@@ -38,22 +50,42 @@ pub(crate) async fn project(cx: &RunCx, files: &[String]) -> ProjectFacts {
         let bytes = cx.workspace.read(&path).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     };
+    let needed = project::needed_probes(files);
+    let answers = join_all(needed.into_iter().map(|probe| ask(cx, probe))).await;
     let mut probes = Probes::default();
-    for probe in project::needed_probes(files) {
-        let line = probe.command_line();
-        let found = sage_tool::process::probe(&line, cx.root(), &cx.wiring.child_env).await;
+    for (probe, found) in answers {
         probes.set(probe, found);
     }
     project::detect(files, &read, &probes)
 }
 
-/// The rules in force, merged.
-pub(crate) fn rules(cx: &RunCx) -> Result<Rules> {
-    let sources = Sources {
-        user: cx.wiring.user_rules.clone(),
-        // Rules are the person's, also when the work happens in a copy.
-        project: cx.wiring.project.clone(),
-    };
+/// Asks the machine, once per process: programs do not come and go during a run.
+async fn ask(cx: &RunCx, probe: Probe) -> (Probe, bool) {
+    let known = || cx.probed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known().get(&probe).copied() {
+        return (probe, found);
+    }
+    let line = probe.command_line();
+    let argv = ["/bin/sh", "-c", line.as_str()];
+    let (root, env) = (cx.workspace.root(), &cx.wiring.child_env);
+    let answer = sage_tool::process::output(&argv, root, env, PROBE_TIMEOUT).await;
+    let found = answer.is_ok_and(|answer| answer.exit_code == Some(0));
+    known().insert(probe, found);
+    (probe, found)
+}
+
+/// The rules in force for work on the given files. They are the person's own, also when the work
+/// happens in a copy.
+pub(crate) fn rules(cx: &RunCx, files: &[String]) -> Result<Rules> {
+    let mut folders: Vec<String> = files
+        .iter()
+        .filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder.to_owned()))
+        .collect();
+    folders.sort();
+    folders.dedup();
+    let root = &cx.wiring.project;
+    let sources = sage_agent::sources(cx.wiring.home.as_deref(), root, &folders)
+        .map_err(|source| Error::Io { doing: "reading rules below", path: root.clone(), source })?;
     Ok(Rules::load(&sources)?)
 }
 
@@ -66,6 +98,6 @@ pub(crate) async fn gather(
 ) -> Result<Value> {
     let is_recorded = matches!(cx.log.past(&call), Past::Tool(past) if past.result.is_some());
     let value = if is_recorded { Value::Null } else { compute.await? };
-    let tool_cx = cx.tool_cx(Grant::reading(), cx.wiring.cancel.clone());
-    Ok(cx.tools.gather(&tool_cx, call, name, move || Ok(value)).await?)
+    let tool_cx = cx.tool_cx(Grant::read_only(), cx.wiring.cancel.clone());
+    Ok(cx.tools.gather(&tool_cx, call, name, move || Ok(value))?)
 }

@@ -53,7 +53,7 @@ struct Attempt {
     plan: Arc<Plan>,
     task: Task,
     number: u32,
-    calls: Arc<CallCounter>,
+    calls: CallCounter,
     cancel: CancellationToken,
 }
 
@@ -68,8 +68,10 @@ pub async fn run(
     let Some(task) = plan.task(id).cloned() else {
         return report(NodeOutcome::Failed, Some(ErrorKind::Internal), format!("no task {id}"));
     };
-    let calls = Arc::new(CallCounter::new(task.id.clone(), attempt));
-    let _claim = cx.workspace.claim(PathSet::new(&task.paths).unwrap_or_else(|_| PathSet::none()));
+    let calls = CallCounter::new(task.id.clone(), attempt);
+    let workspace = cx.workspace.clone();
+    let paths = PathSet::new(&task.paths).unwrap_or_else(|_| PathSet::none());
+    let _claim = workspace.claim(paths);
     let attempt = Attempt { cx, plan, task, number: attempt, calls, cancel };
     let ended = attempt.work().await;
     let (error, summary) = match ended {
@@ -84,7 +86,7 @@ pub async fn run(
             }
             if error.is_own_budget_of(&attempt.task.id) {
                 (Some(ErrorKind::Rejected), one_line(&error))
-            } else if is_resumable(kind) {
+            } else if sage_engine::can_be_taken_up(Some(kind)) {
                 return report(NodeOutcome::Failed, Some(kind), one_line(&error));
             } else {
                 (Some(kind), one_line(&error))
@@ -97,11 +99,6 @@ pub async fn run(
         Err(problem) => format!("{summary}; rolling back failed: {}", one_line(&problem)),
     };
     report(NodeOutcome::Failed, error, summary)
-}
-
-/// Failures that say nothing about the task: the engine stops, and a resume goes on from here.
-fn is_resumable(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::ModelUnavailable | ErrorKind::Environment | ErrorKind::Budget)
 }
 
 fn report(outcome: NodeOutcome, error: Option<ErrorKind>, summary: String) -> NodeReport {
@@ -139,7 +136,10 @@ impl Attempt {
             };
             let changes = self.changes().await?;
             let failure = match self.judge(&briefing, &written, &changes, repairs).await? {
-                None => return Ok(self.done_summary(&written, &changes)),
+                None => {
+                    self.hand_over(&written.summary).await?;
+                    return Ok(self.done_summary(&written, &changes));
+                }
                 Some(failure) => failure,
             };
             if !failure.repairable {
@@ -149,7 +149,8 @@ impl Attempt {
                 && before.detail == failure.detail
                 && then.diff == changes.diff
             {
-                let summary = format!("{} (the same failure twice without a change)", failure.summary);
+                let summary =
+                    format!("{} (the same failure twice without a change)", failure.summary);
                 return Err(Ended::Failed(Failure { summary, ..failure }));
             }
             if repairs >= self.cx.options.max_repairs {
@@ -202,7 +203,8 @@ impl Attempt {
     /// Records that the attempt moved on, once: a resumed attempt passes here again.
     fn enter(&self, phase: NodePhase, round: u32) -> Result<()> {
         let key = (self.task.id.clone(), self.number);
-        let known = self.cx.past_phases.get(&key).is_some_and(|past| past.contains(&(phase, round)));
+        let known =
+            self.cx.past_phases.get(&key).is_some_and(|past| past.contains(&(phase, round)));
         if !known {
             let node = self.task.id.clone();
             let event = NodeEvent::EnteredPhase { node, attempt: self.number, phase, round };

@@ -57,9 +57,8 @@ async fn run_all(cx: &Arc<RunCx>, attempt: u32, skip: &[String]) -> Result<Vec<(
             shown: command.shown.clone(),
             command: command.line,
             timeout: Duration::from_secs(cx.options.verify_timeout_s),
-            count_tests: project::count_tests,
         };
-        let tool_cx = cx.tool_cx(Grant::reading(), cx.wiring.cancel.clone());
+        let tool_cx = cx.tool_cx(Grant::read_only(), cx.wiring.cancel.clone());
         let result = cx.tools.check(&tool_cx, calls.next(), spec).await?;
         // A runner without tests has nothing to say about the change.
         results.push((command.shown, result.passed || result.n_tests == Some(0)));
@@ -72,7 +71,9 @@ fn passed_since_last_change(cx: &RunCx) -> Vec<String> {
     let mut passed = Vec::new();
     for event in cx.log.events() {
         match event.kind {
-            EventKind::Workspace(WorkspaceEvent::Changed { .. } | WorkspaceEvent::RolledBack { .. }) => {
+            EventKind::Workspace(
+                WorkspaceEvent::Changed { .. } | WorkspaceEvent::RolledBack { .. },
+            ) => {
                 passed.clear();
             }
             EventKind::Workspace(WorkspaceEvent::Checked { command, passed: true, .. }) => {
@@ -86,11 +87,9 @@ fn passed_since_last_change(cx: &RunCx) -> Vec<String> {
 
 fn baseline_failures(cx: &RunCx) -> Vec<String> {
     let failed = |event: sage_core::Event| match event.kind {
-        EventKind::Workspace(WorkspaceEvent::Checked { node, attempt, command, passed, .. })
-            if node == NodeId::run() && attempt == BASELINE && !passed =>
-        {
-            Some(command)
-        }
+        EventKind::Workspace(WorkspaceEvent::Checked {
+            node, attempt, command, passed, ..
+        }) if node == NodeId::run() && attempt == BASELINE && !passed => Some(command),
         _ => None,
     };
     cx.log.events().into_iter().filter_map(failed).collect()

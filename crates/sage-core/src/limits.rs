@@ -37,6 +37,17 @@ impl Limits {
     /// No bound at all.
     pub const NONE: Self = Self { calls: None, tokens: None, usd: None, time_s: None };
 
+    /// These limits, with those that `other` sets in their place.
+    #[must_use]
+    pub fn overridden_by(&self, other: &Self) -> Self {
+        Self {
+            calls: other.calls.or(self.calls),
+            tokens: other.tokens.or(self.tokens),
+            usd: other.usd.or(self.usd),
+            time_s: other.time_s.or(self.time_s),
+        }
+    }
+
     /// Whether nothing is bounded.
     #[must_use]
     pub fn is_none(&self) -> bool {

@@ -62,7 +62,10 @@ fn task_problems(index: usize, task: &Task, cx: &CheckCx<'_>, problems: &mut Vec
         if let Some(what) = bad_path(path) {
             problem("target_files", what);
         } else if path.contains(['*', '?']) && !cx.files.contains(path) {
-            problem("target_files", format!("{path:?} must name one file; globs belong in \"paths\""));
+            problem(
+                "target_files",
+                format!("{path:?} must name one file; globs belong in \"paths\""),
+            );
         }
     }
     for path in &task.paths {
@@ -136,12 +139,14 @@ fn graph_problems(plan: &Plan) -> Vec<Problem> {
             let what = format!("there is no task {unknown}{hint}");
             Problem { place: place_of(&edge.to, "dependencies"), what }
         }
-        GraphProblem::SelfEdge { id } => {
-            Problem { place: place_of(&id, "dependencies"), what: "a task cannot wait for itself".into() }
-        }
+        GraphProblem::SelfEdge { id } => Problem {
+            place: place_of(&id, "dependencies"),
+            what: "a task cannot wait for itself".into(),
+        },
         GraphProblem::Cycle { path } => {
             let first = path.first().cloned();
-            let shown: Vec<String> = path.iter().chain(first.iter()).map(NodeId::to_string).collect();
+            let shown: Vec<String> =
+                path.iter().chain(first.iter()).map(NodeId::to_string).collect();
             let what = format!("these tasks wait for each other: {}", shown.join(" -> "));
             let place = first.map_or("nodes".into(), |id| place_of(&id, "dependencies"));
             Problem { place, what }
@@ -267,5 +272,9 @@ fn overlap(a: &Task, b: &Task, cx: &CheckCx<'_>) -> Option<String> {
 /// The folders of a glob before its first wildcard.
 fn fixed_part(pattern: &str) -> &str {
     let end = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
-    if end == pattern.len() { pattern } else { pattern[..end].rfind('/').map_or("", |at| &pattern[..=at]) }
+    if end == pattern.len() {
+        pattern
+    } else {
+        pattern[..end].rfind('/').map_or("", |at| &pattern[..=at])
+    }
 }

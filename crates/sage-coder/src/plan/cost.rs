@@ -39,7 +39,8 @@ pub fn worst_case(
 ) -> WorstCase {
     let mut total = WorstCase { priced: true, ..WorstCase::default() };
     for task in &plan.nodes {
-        let calls = u64::from(task.budget.calls.unwrap_or(u32::MAX)) * u64::from(task.retry.attempts);
+        let calls =
+            u64::from(task.budget.calls.unwrap_or(u32::MAX)) * u64::from(task.retry.attempts);
         let budget = task.budget.tokens.unwrap_or(u64::MAX);
         let Some(bound) = bound(task) else {
             total.priced = false;
@@ -73,7 +74,9 @@ impl std::fmt::Display for WorstCase {
         write!(f, "at most {} model calls and {} tokens", self.calls, grouped(self.tokens))?;
         match (self.priced, self.usd > 0.0) {
             (true, _) => write!(f, ", ${:.2}", self.usd),
-            (false, true) => write!(f, ", ${:.2} and what models without a known price cost", self.usd),
+            (false, true) => {
+                write!(f, ", ${:.2} and what models without a known price cost", self.usd)
+            }
             (false, false) => write!(f, "; no price is known for these models"),
         }
     }

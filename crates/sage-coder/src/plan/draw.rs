@@ -34,7 +34,9 @@ pub fn terminal(plan: &Plan, marks: &Marks<'_>, width: usize) -> String {
 /// The plan as a Mermaid flowchart.
 #[must_use]
 pub fn mermaid(plan: &Plan, marks: &Marks<'_>) -> String {
-    plan.compile().map(|graph| draw::mermaid(&graph, &|id| label(plan, marks, id))).unwrap_or_default()
+    plan.compile()
+        .map(|graph| draw::mermaid(&graph, &|id| label(plan, marks, id)))
+        .unwrap_or_default()
 }
 
 /// The plan in the DOT language.
@@ -82,9 +84,15 @@ pub fn contracts(plan: &Plan) -> String {
         line("task", title);
         line("does", task.description.replace('\n', "\n              "));
         line("after", join(task.dependencies.iter().map(NodeId::to_string)));
-        line("may write", if task.paths.is_empty() { "nothing".into() } else { task.paths.join(", ") });
+        line(
+            "may write",
+            if task.paths.is_empty() { "nothing".into() } else { task.paths.join(", ") },
+        );
         line("may use", task.tools.as_ref().map_or("all tools".into(), |tools| tools.join(", ")));
-        line("network", if task.network.is_empty() { "none".into() } else { task.network.join(", ") });
+        line(
+            "network",
+            if task.network.is_empty() { "none".into() } else { task.network.join(", ") },
+        );
         line("may spend", task.budget.to_string());
         line("model", task.model.clone().unwrap_or_default());
         line("done when", task.commands().join("\n              "));

@@ -81,7 +81,10 @@ impl Reader {
             }
             other => {
                 let found = kind_of(other);
-                self.problem("plan", format!("must be a JSON object with \"nodes\", found {found}"));
+                self.problem(
+                    "plan",
+                    format!("must be a JSON object with \"nodes\", found {found}"),
+                );
                 (&empty, None)
             }
         };
@@ -106,7 +109,10 @@ impl Reader {
             self.problem("nodes", "a plan needs at least one task");
         }
         if nodes.len() > MAX_TASKS {
-            self.problem("nodes", format!("has {} tasks, at most {MAX_TASKS} are allowed", nodes.len()));
+            self.problem(
+                "nodes",
+                format!("has {} tasks, at most {MAX_TASKS} are allowed", nodes.len()),
+            );
         }
         let nodes = nodes
             .iter()
@@ -319,7 +325,10 @@ impl Reader {
         let usd = fields.get("usd").filter(|value| !value.is_null()).and_then(|value| {
             let usd = value.as_f64().filter(|usd| usd.is_finite() && *usd >= 0.0);
             if usd.is_none() {
-                self.problem(&format!("{place}.usd"), format!("must be a number of at least 0, found {value}"));
+                self.problem(
+                    &format!("{place}.usd"),
+                    format!("must be a number of at least 0, found {value}"),
+                );
             }
             usd
         });
@@ -346,7 +355,10 @@ impl Reader {
         };
         let attempts = attempts.filter(|n| (1..=MAX_ATTEMPTS).contains(n));
         if attempts.is_none() && self.source == Source::File {
-            self.problem(place, format!("\"attempts\" must be a whole number from 1 to {MAX_ATTEMPTS}"));
+            self.problem(
+                place,
+                format!("\"attempts\" must be a whole number from 1 to {MAX_ATTEMPTS}"),
+            );
         }
         Attempts { attempts: attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(1) }
     }

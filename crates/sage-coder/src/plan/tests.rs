@@ -107,7 +107,16 @@ fn graphs_that_cannot_run_are_refused() {
 
 #[test]
 fn paths_that_leave_the_project_or_are_protected_are_refused() {
-    for path in ["/etc/passwd", "../x", "a/../../x", "~/x", ".git/config", "sub/.GIT/x", ".sage/policy.json", "C:/x"] {
+    for path in [
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "~/x",
+        ".git/config",
+        "sub/.GIT/x",
+        ".sage/policy.json",
+        "C:/x",
+    ] {
         let plan = json!([task("a", &[], path)]);
         assert!(completed(&plan, Source::Model).is_err(), "{path} was accepted");
     }
@@ -123,8 +132,7 @@ fn contracts_are_completed_and_parallel_writers_separated_with_a_note() {
          "target_file": "tests/test_b.py", "verification": "python3 -m unittest"},
     ]);
     let (plan, notes) = completed(&plan, Source::Model).unwrap();
-    expect![[r#"["c waits for a: both may write src/a.py"]"#]]
-        .assert_eq(&format!("{notes:?}"));
+    expect![[r#"["c waits for a: both may write src/a.py"]"#]].assert_eq(&format!("{notes:?}"));
     assert_eq!(plan.nodes[2].dependencies, [plan.nodes[0].id.clone()]);
     assert_eq!(plan.nodes[3].paths, ["tests/test_b.py", "src/b.py"]);
     assert_eq!(plan.nodes[3].commands(), ["python3 -m unittest"]);
@@ -152,7 +160,17 @@ fn a_task_without_anything_that_shows_it_is_done_is_refused() {
 
 #[test]
 fn no_json_value_makes_reading_panic() {
-    for value in [json!(null), json!(1), json!("x"), json!([]), json!({}), json!([[], {}, null]), json!({"nodes": null}), json!({"dag": {"nodes": {}}}), json!({"version": 99, "nodes": [{}]})] {
+    for value in [
+        json!(null),
+        json!(1),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!([[], {}, null]),
+        json!({"nodes": null}),
+        json!({"dag": {"nodes": {}}}),
+        json!({"version": 99, "nodes": [{}]}),
+    ] {
         assert!(completed(&value, Source::Model).is_err());
         assert!(completed(&value, Source::File).is_err());
     }

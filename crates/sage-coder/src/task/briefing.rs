@@ -15,9 +15,6 @@ use crate::error::Result;
 use crate::project::ProjectFacts;
 use crate::prompts::instructions;
 
-/// Rules given to a model, in bytes.
-pub(crate) const RULES_BYTES: usize = 6_000;
-
 /// Content of one file that is shown up front, in characters; more is for the read tool.
 const MAX_FILE_CHARS: usize = 24_000;
 
@@ -63,13 +60,20 @@ impl Attempt {
 
     async fn compute_briefing(&self) -> Result<Briefing> {
         let files = crate::survey::files(&self.cx)?;
-        let project = crate::survey::project(&self.cx, &files).await;
+        // What the task will add counts: its language decides how it is checked.
+        let mut expected = files.clone();
+        expected.extend(self.task.target_files.iter().cloned());
+        expected.sort();
+        expected.dedup();
+        let project = crate::survey::project(&self.cx, &expected).await;
         let is_there = |path: &&String| files.binary_search(path).is_ok();
         let existing: BTreeSet<String> =
             self.task.target_files.iter().filter(is_there).cloned().collect();
         let roles = [self.task.assigned_agent, AgentRole::Debugger, AgentRole::Reviewer];
-        let rules = crate::survey::rules(&self.cx)?;
-        let rules = roles.map(|role| (role, rules.for_role(role, RULES_BYTES))).to_vec();
+        let rules = crate::survey::rules(&self.cx, &self.task.target_files)?;
+        let rules = roles
+            .map(|role| (role, rules.for_role(role, self.cx.options.rules_max_bytes)))
+            .to_vec();
         let mut shown = existing.clone();
         // Tests are written against what the tasks before produced.
         for dependency in &self.task.dependencies {
@@ -136,23 +140,30 @@ impl Attempt {
 
     /// Standing instructions for a conversation of this task.
     pub(super) fn system(&self, role: AgentRole, briefing: &Briefing) -> String {
-        let rules = briefing.rules.iter().find(|(of, _)| *of == role).map(|(_, text)| text.as_str());
+        let rules = briefing.rules.iter().find(|(of, _)| *of == role).map(|(_, text)| text.clone());
         Prompt {
             role,
-            instructions: instructions(role),
+            instructions: instructions(role).to_owned(),
             rules: rules.unwrap_or_default(),
-            facts: &briefing.project.describe(),
+            project: briefing.project.describe(),
         }
-        .assemble()
+        .text()
     }
 
     /// The task in words, for the first message of a conversation.
     pub(super) fn assignment(&self, briefing: &Briefing, files: &[(String, String)]) -> String {
         let task = &self.task;
-        let mut out = format!("task: {}\ngoal of the whole run: {}\n\n{}\n", task.id, self.plan.goal, task.description);
+        let mut out = format!(
+            "task: {}\ngoal of the whole run: {}\n\n{}\n",
+            task.id, self.plan.goal, task.description
+        );
         if !task.target_files.is_empty() {
             let name = |path: &String| {
-                if briefing.existing.contains(path) { path.clone() } else { format!("{path} (new)") }
+                if briefing.existing.contains(path) {
+                    path.clone()
+                } else {
+                    format!("{path} (new)")
+                }
             };
             let names: Vec<String> = task.target_files.iter().map(name).collect();
             out.push_str(&format!("\nfiles of this task: {}\n", names.join(", ")));

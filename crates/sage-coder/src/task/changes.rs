@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sage_core::{EventKind, FileState, WorkspaceEvent};
-use sage_tool::edits::unified_diff;
+use sage_tool::edits::{line_diff_counts, unified_diff};
 use serde::{Deserialize, Serialize};
 
 use super::Attempt;
@@ -60,7 +60,8 @@ impl Attempt {
     pub(super) fn first_states(&self) -> BTreeMap<String, Option<FileState>> {
         let mut first = BTreeMap::new();
         for event in self.cx.log.events() {
-            if let EventKind::Workspace(WorkspaceEvent::Changed { call, path, before, .. }) = event.kind
+            if let EventKind::Workspace(WorkspaceEvent::Changed { call, path, before, .. }) =
+                event.kind
                 && call.node == self.task.id
                 && call.attempt == self.number
             {
@@ -78,16 +79,12 @@ impl Attempt {
             if before == after {
                 continue;
             }
-            let old = match &before {
-                Some(state) => self.cx.snapshots.read(&state.hash)?,
-                None => Vec::new(),
-            };
-            let new = match &after {
-                Some(_) => self.cx.workspace.read(&work_path)?,
-                None => Vec::new(),
-            };
-            let (lines_added, lines_removed) = sage_tool::edits::line_diff_counts(&old, &new);
-            changes.diff.push_str(&unified_diff(&path, &old, &new, DIFF_CONTEXT));
+            let old = before.as_ref().map(|s| self.cx.snapshots.read(&s.hash)).transpose()?;
+            let new = after.as_ref().map(|_| self.cx.workspace.read(&work_path)).transpose()?;
+            let bytes = |content: &Option<Vec<u8>>| content.clone().unwrap_or_default();
+            let (lines_added, lines_removed) = line_diff_counts(&bytes(&old), &bytes(&new));
+            let diff = unified_diff(&path, old.as_deref(), new.as_deref(), DIFF_CONTEXT);
+            changes.diff.push_str(&diff);
             changes.files.push(Changed {
                 path,
                 existed: before.is_some(),

@@ -18,6 +18,9 @@ const MAX_OUTPUT_CHARS: usize = 6_000;
 /// Files that are checked for syntax per attempt, at most.
 const MAX_SYNTAX_CHECKS: usize = 40;
 
+/// Exit code by which a shell says that a program does not exist.
+const NOT_FOUND: i32 = 127;
+
 /// Seconds that a syntax check may take.
 const SYNTAX_TIMEOUT_S: u64 = 20;
 
@@ -81,7 +84,7 @@ impl Attempt {
             let timeout_s = SYNTAX_TIMEOUT_S;
             let result = self.run_check(CheckKind::Lint, &shown, command, timeout_s).await?;
             // A missing interpreter says nothing about the file.
-            if !result.passed && !result.not_found() {
+            if !result.passed && result.exit_code != Some(NOT_FOUND) {
                 let summary = format!("{} does not parse", file.path);
                 return Ok(Some(Failure::repairable(summary, excerpt(&shown, &result))));
             }
@@ -109,7 +112,9 @@ impl Attempt {
             if accepted.iter().any(|command| project::runs_test_file(command, path)) {
                 continue;
             }
-            let Some(command) = project::test_command_for(path, &briefing.project) else { continue };
+            let Some(command) = project::test_command_for(path, &briefing.project) else {
+                continue;
+            };
             if !entered {
                 self.enter(sage_core::NodePhase::Test, round)?;
                 entered = true;
@@ -131,7 +136,8 @@ impl Attempt {
         let accepted: Vec<String> = self.task.commands().into_iter().map(str::to_owned).collect();
         let (kind, commands) = if accepted.is_empty() {
             // Later tasks write the tests of earlier ones, so only the last word counts as the project's.
-            let is_last = !self.plan.nodes.iter().any(|task| task.dependencies.contains(&self.task.id));
+            let is_last =
+                !self.plan.nodes.iter().any(|task| task.dependencies.contains(&self.task.id));
             let own = if is_last && self.task.assigned_agent != AgentRole::Architect {
                 self.cx.options.verify.clone().unwrap_or_else(|| briefing.project.verify_lines())
             } else {
@@ -169,7 +175,6 @@ impl Attempt {
             shown: shown.to_owned(),
             command,
             timeout: Duration::from_secs(timeout_s),
-            count_tests: project::count_tests,
         };
         let cx = self.tool_cx(self.grant()?);
         Ok(self.cx.tools.check(&cx, self.calls.next(), spec).await?)

@@ -29,10 +29,9 @@ impl Attempt {
             // A review task judges what others did; it writes only to repair.
             return Ok(Written::default());
         }
-        let mut conversation = Conversation::new(self.system(role, briefing));
-        conversation.user(self.assignment(briefing, &briefing.files));
-        let grant = self.grant_to_implement()?;
-        let mut agent = self.agent(role, grant, 0);
+        let assignment = self.assignment(briefing, &briefing.files);
+        let mut conversation = Conversation::new(self.system(role, briefing), assignment);
+        let agent = self.agent(role, self.grant_to_implement()?, 0);
         let new_files: BTreeSet<String> = self
             .task
             .target_files
@@ -43,7 +42,8 @@ impl Attempt {
         let only_new = !new_files.is_empty() && new_files.len() == self.task.target_files.len();
         // When all that was asked for is new files and all are written, the checks decide at once;
         // a change of existing files is complete only when the model says so.
-        let stop = |progressed: &Progressed| only_new && new_files.is_subset(&progressed.changed);
+        let stop =
+            |progressed: &Progressed<'_>| only_new && new_files.is_subset(progressed.changed);
         let end = agent.work(&mut conversation, &stop).await?;
         Ok(written(end))
     }
@@ -58,14 +58,14 @@ impl Attempt {
     ) -> Result<Written> {
         let files = self.files_for_repair(failure, changes).await?;
         let role = AgentRole::Debugger;
-        let mut conversation = Conversation::new(self.system(role, briefing));
         let mut message = self.assignment(briefing, &files);
         if !changes.diff.is_empty() {
             message.push_str(&format!("\nthe change so far:\n{}\n", changes.diff));
         }
-        message.push_str(&format!("\nit is not done yet: {}\n{}\n", failure.summary, failure.detail));
-        conversation.user(message);
-        let mut agent = self.agent(role, self.grant()?, repairs);
+        message
+            .push_str(&format!("\nit is not done yet: {}\n{}\n", failure.summary, failure.detail));
+        let mut conversation = Conversation::new(self.system(role, briefing), message);
+        let agent = self.agent(role, self.grant()?, repairs);
         let end = agent.work(&mut conversation, &|_| false).await?;
         Ok(written(end))
     }
@@ -124,7 +124,8 @@ impl Attempt {
                 prompt_tokens: 0,
             },
             fixed_model: self.task.model.clone(),
-            limits: TurnLimits { max_turns: self.cx.options.max_turns, ..TurnLimits::default() },
+            temperature: None,
+            limits: TurnLimits { max_turns: self.cx.options.max_turns, ..TurnLimits::DEFAULT },
         }
     }
 }
@@ -142,8 +143,8 @@ fn written(end: WorkEnd) -> Written {
             trouble: Some(format!("the model repeated a failing call: {what}")),
             ..Written::default()
         },
-        WorkEnd::EditsDidNotApply { errors } => Written {
-            trouble: Some(format!("the edits do not apply:\n{errors}")),
+        WorkEnd::EditsRefused { error } => Written {
+            trouble: Some(format!("the edits do not apply:\n{error}")),
             ..Written::default()
         },
     }

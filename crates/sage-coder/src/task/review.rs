@@ -2,12 +2,16 @@
 
 use sage_agent::Conversation;
 use sage_core::AgentRole;
+use sage_model::ResponseSchema;
 use serde_json::{Value, json};
 
 use super::briefing::Briefing;
 use super::changes::Changes;
 use super::{Attempt, Failure};
 use crate::error::Result;
+
+/// How often the reviewer is asked for a usable verdict.
+const MAX_TRIES: u32 = 2;
 
 /// Changed lines from which a change is reviewed even without `--full`.
 const LARGE_CHANGE_LINES: u64 = 400;
@@ -17,8 +21,18 @@ const LARGE_REMOVAL_LINES: u64 = 120;
 
 /// Parts of paths that make any change worth a second look.
 const SENSITIVE: &[&str] = &[
-    "auth", "crypt", "secret", "password", "credential", "permission", "payment", "migration",
-    ".github/", ".gitlab-ci", "dockerfile", "deploy",
+    "auth",
+    "crypt",
+    "secret",
+    "password",
+    "credential",
+    "permission",
+    "payment",
+    "migration",
+    ".github/",
+    ".gitlab-ci",
+    "dockerfile",
+    "deploy",
 ];
 
 impl Attempt {
@@ -52,27 +66,34 @@ impl Attempt {
             AgentRole::Reviewer => self.diff_of_dependencies(changes).await?,
             _ => changes.diff.clone(),
         };
-        let mut conversation = Conversation::new(self.system(AgentRole::Reviewer, briefing));
-        conversation.user(format!(
-            "task: {}\n{}\n\nThe change:\n{diff}",
-            self.task.id, self.task.description
-        ));
-        let mut agent = self.agent(AgentRole::Reviewer, self.reading()?, 0);
-        let schema = verdict_schema();
-        let verdict = agent.ask_json(&mut conversation, "verdict", &schema, &read_verdict).await?;
-        let issues = match verdict {
-            Ok(issues) => issues,
-            Err(failure) => {
-                let detail = failure.errors.join("\n");
+        let subject =
+            format!("task: {}\n{}\n\nThe change:\n{diff}", self.task.id, self.task.description);
+        let system = self.system(AgentRole::Reviewer, briefing);
+        let mut conversation = Conversation::new(system, subject);
+        let agent = self.agent(AgentRole::Reviewer, self.reading()?, 0);
+        let schema = ResponseSchema { name: "verdict".to_owned(), schema: verdict_schema() };
+        let asked =
+            agent.ask_json(&mut conversation, Some(&schema), &read_verdict, MAX_TRIES).await;
+        let issues = match asked {
+            Ok(answer) => answer.value,
+            Err(sage_agent::Error::NoValidJson(failure)) => {
                 let summary = "the review gave no usable verdict";
-                return Ok(Some(Failure { repairable: false, ..Failure::repairable(summary, detail) }));
+                let detail = failure.errors().join("\n");
+                return Ok(Some(Failure {
+                    repairable: false,
+                    ..Failure::repairable(summary, detail)
+                }));
             }
+            Err(error) => return Err(error.into()),
         };
         if issues.is_empty() {
             return Ok(None);
         }
         let summary = format!("review found {} issue(s): {}", issues.len(), issues[0]);
-        Ok(Some(Failure::repairable(summary, format!("The review found:\n- {}", issues.join("\n- ")))))
+        Ok(Some(Failure::repairable(
+            summary,
+            format!("The review found:\n- {}", issues.join("\n- ")),
+        )))
     }
 
     /// What the tasks before this one changed, as this one's subject.
@@ -110,7 +131,8 @@ fn verdict_schema() -> Value {
 /// The issues of a verdict, one line each; empty when it passes.
 fn read_verdict(value: &Value) -> std::result::Result<Vec<String>, Vec<String>> {
     let verdict = value.get("verdict").and_then(Value::as_str).map(str::to_lowercase);
-    let issues = value.get("issues").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let issues =
+        value.get("issues").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let line = |issue: &Value| match issue {
         Value::String(text) => text.clone(),
         other => {

@@ -28,9 +28,7 @@ impl Attempt {
             paths: targets.iter().map(|(path, _)| path.clone()).collect(),
         })?;
         sage_core::Recorder::sync(&*self.cx.log)?;
-        for (path, before) in &targets {
-            self.cx.snapshots.restore_file(&self.cx.workspace, path, before.as_ref())?;
-        }
-        Ok(targets.len())
+        let targets = targets.into_iter().collect();
+        Ok(self.cx.snapshots.revert(&self.cx.workspace, &targets)?.len())
     }
 }

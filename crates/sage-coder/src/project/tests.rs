@@ -1,0 +1,5 @@
+//! Projects as a caller sees them.
+
+mod counting;
+mod detecting;
+mod running;

@@ -1,0 +1,225 @@
+//! Runs a recorded run again: recorded model answers, real tools, in a copy of the files as they were.
+//!
+//! The same program, rules and tools must give the same events and the same files. Where they do not,
+//! the first difference says what a changed rule, tool or version changes, without a model and
+//! without cost. Text that differs from run to run by nature (durations, temporary paths) is made
+//! alike before it is compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sage_core::{
+    BlobRef, CallId, Decider, Event, EventKind, HumanEvent, NodeId, Past, PlanDecision,
+    RecordError, Recorder, RunId, Seq, WorkspaceEvent,
+};
+use sage_log::{Runs, read_run};
+use sage_model::{ChatModel, ModelsConfig, Replayed};
+use sage_tool::snapshot::Scope;
+use sage_tool::{SnapshotStore, Workspace};
+use serde::Serialize;
+
+use crate::context::{ModelFactory, Wiring};
+use crate::error::{Error, Result};
+use crate::options::Mode;
+use crate::run::{begin, options_of};
+
+mod compare;
+mod normalise;
+
+/// What a replay found.
+#[derive(Debug, Serialize)]
+pub struct Replay {
+    /// The recorded run.
+    pub run: RunId,
+    /// Events compared.
+    pub n_events: usize,
+    /// Differences, first one first, bounded.
+    pub differences: Vec<Difference>,
+    /// Files that differ between the end of the recorded run and the end of the replay.
+    pub files: Vec<String>,
+}
+
+impl Replay {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.differences.is_empty() && self.files.is_empty()
+    }
+}
+
+/// One difference between the record and its replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Position of the recorded event, if it has one.
+    pub seq: Option<u64>,
+    /// Which event.
+    pub event: String,
+    /// Which of its fields; empty when the whole event is missing or new.
+    pub field: String,
+    /// What the record has.
+    pub recorded: String,
+    /// What the replay has.
+    pub replayed: String,
+}
+
+/// Replays a finished run. `wiring.project` gives the rules in force now, `config` the facts about
+/// models; nothing in the project is written.
+///
+/// # Errors
+/// When the record cannot be read or its files cannot be brought back; differences are no errors.
+pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Result<Replay> {
+    let dir = Runs::new(wiring.state_dir.join("runs")).dir(run);
+    let recorded = read_run(&dir)?;
+    let no = |why: String| Error::NotResumable { run: run.clone(), why };
+    let mut options = options_of(&recorded.events).map_err(&no)?;
+    let before = snapshot(&recorded.events, 0);
+    let scratch = wiring.temp.join(format!("sage-replay-{run}"));
+    let _remove = Scratch(scratch.clone());
+    let tree = scratch.join("tree");
+    let snapshots = SnapshotStore::open(&wiring.state_dir.join("snapshots"))?;
+    match &before {
+        Some(id) => bring_back(&snapshots, id, &tree, &wiring.project)?,
+        // A run that never got to its first change saw the project as it is.
+        None => crate::overlay::copy_tree(&wiring.project, &tree)?,
+    }
+    options.overlay = Some(tree.clone());
+    // Decisions are in the record; nobody is asked again.
+    if options.mode == Mode::Research {
+        options.mode = Mode::Auto;
+    }
+    if let Some(text) = edited_plan(&recorded.events, &dir) {
+        options.plan_file = Some(("the edited plan".to_owned(), text));
+    }
+    let models: ModelFactory = {
+        let events = recorded.events.clone();
+        let record: Arc<dyn Recorder> = Arc::new(Record(dir.clone()));
+        let config = config.clone();
+        Arc::new(move |live: Arc<dyn Recorder>, _, _| {
+            let (record, config) = (record.clone(), config.clone());
+            let model: Arc<dyn ChatModel> = Arc::new(Replayed::new(&events, record, live, config));
+            Ok(model)
+        })
+    };
+    let state = scratch.join("state");
+    let wiring = Wiring {
+        state_dir: state.clone(),
+        models,
+        kill_after: None,
+        approver: Decider::Mode,
+        ..wiring.clone()
+    };
+    let end = begin(&wiring, run.clone(), options).await?;
+    let new_dir = Runs::new(state.join("runs")).dir(&end.run);
+    let replayed = read_run(&new_dir)?;
+    let mut differences = compare::events(
+        &compare::Side { events: &recorded.events, dir: &dir, roots: &[wiring.project.clone()] },
+        &compare::Side { events: &replayed.events, dir: &new_dir, roots: &[tree.clone()] },
+    );
+    differences.truncate(compare::MAX_DIFFERENCES);
+    let files = changed_files(&snapshots, &state, &recorded.events, &replayed.events)?;
+    Ok(Replay { run: run.clone(), n_events: recorded.events.len(), differences, files })
+}
+
+/// The payloads of the recorded run; nothing can be added to it.
+struct Record(PathBuf);
+
+impl Record {
+    fn closed() -> RecordError {
+        RecordError { doing: "writing to a run that is replayed".to_owned(), source: None }
+    }
+}
+
+impl Recorder for Record {
+    fn put(&self, _: &[u8]) -> std::result::Result<BlobRef, RecordError> {
+        Err(Self::closed())
+    }
+
+    fn get(&self, blob: &BlobRef) -> std::result::Result<Vec<u8>, RecordError> {
+        sage_log::read_blob(&self.0, blob).map_err(|error| RecordError {
+            doing: format!("reading payload {blob} of the recorded run"),
+            source: Some(Box::new(error)),
+        })
+    }
+
+    fn emit(&self, _: EventKind) -> std::result::Result<Seq, RecordError> {
+        Err(Self::closed())
+    }
+
+    fn sync(&self) -> std::result::Result<(), RecordError> {
+        Err(Self::closed())
+    }
+
+    fn past(&self, _: &CallId) -> Past {
+        Past::Nothing
+    }
+}
+
+/// Makes the tree of a snapshot in a new folder. What the snapshot did not keep (large files, folders
+/// that tools fill) comes from the project as it is now.
+fn bring_back(snapshots: &SnapshotStore, id: &BlobRef, tree: &Path, project: &Path) -> Result<()> {
+    let io = |source| Error::Io { doing: "creating", path: tree.to_owned(), source };
+    std::fs::create_dir_all(tree).map_err(io)?;
+    let snapshot = snapshots.load(id)?;
+    let workspace = Workspace::open(tree)?;
+    snapshots.restore(&workspace, &snapshot, Scope::Everything, &BTreeMap::new())?;
+    for path in snapshot.not_covered() {
+        let (from, to) =
+            (project.join(path.trim_end_matches('/')), tree.join(path.trim_end_matches('/')));
+        if from.is_dir() {
+            crate::overlay::copy_tree(&from, &to)?;
+        } else if from.is_file() {
+            std::fs::copy(&from, &to).map_err(io)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the copy when the replay is over, however it ends.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn snapshot(events: &[Event], wanted: u32) -> Option<BlobRef> {
+    events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Workspace(WorkspaceEvent::Snapshotted { node, attempt, snapshot, .. })
+            if *node == NodeId::run() && *attempt == wanted =>
+        {
+            Some(snapshot.clone())
+        }
+        _ => None,
+    })
+}
+
+/// The plan as a person edited it, if one did.
+fn edited_plan(events: &[Event], dir: &Path) -> Option<String> {
+    let blob = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Human(HumanEvent::PlanReviewed {
+            decision: PlanDecision::Approved,
+            plan,
+            edited: true,
+            ..
+        }) => Some(plan.clone()),
+        _ => None,
+    })?;
+    String::from_utf8(sage_log::read_blob(dir, &blob).ok()?).ok()
+}
+
+/// Paths whose content or mode differs between the two ends.
+fn changed_files(
+    snapshots: &SnapshotStore,
+    state: &Path,
+    recorded: &[Event],
+    replayed: &[Event],
+) -> Result<Vec<String>> {
+    let (Some(old), Some(new)) = (snapshot(recorded, 1), snapshot(replayed, 1)) else {
+        return Ok(Vec::new());
+    };
+    let fresh = SnapshotStore::open(&state.join("snapshots"))?;
+    let changes = snapshots.diff(&snapshots.load(&old)?, &fresh.load(&new)?);
+    Ok(changes.into_iter().map(|change| change.path).collect())
+}

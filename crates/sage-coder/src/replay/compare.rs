@@ -1,0 +1,190 @@
+//! Compares two logs event by event.
+//!
+//! Tasks that run in parallel interleave differently each time, so events are matched by what they
+//! are about (node, kind, call) and by their order within that, not by their position in the file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sage_core::{BlobRef, Event, EventKind, ModelEvent, RunEvent};
+use serde_json::Value;
+
+use super::{Difference, normalise};
+
+/// Most differences that are reported: the first one is what matters.
+pub(super) const MAX_DIFFERENCES: usize = 20;
+
+/// Characters of a differing text that are shown.
+const MAX_SHOWN_CHARS: usize = 300;
+
+/// Fields that say when, how long or under which name, not what.
+const VOLATILE: &[&str] = &[
+    "seq",
+    "at_ms",
+    "run",
+    "duration_ms",
+    "latency_ms",
+    "first_token_ms",
+    "sage_version",
+    "options",
+    "snapshot",
+    "mode",
+    "by",
+    "source",
+    "edited",
+];
+
+/// One of the two logs.
+pub(super) struct Side<'a> {
+    pub events: &'a [Event],
+    pub dir: &'a Path,
+    pub roots: &'a [PathBuf],
+}
+
+/// Every difference, in the order of the record.
+pub(super) fn events(recorded: &Side<'_>, replayed: &Side<'_>) -> Vec<Difference> {
+    let (old, mut new) = (keyed(recorded), keyed(replayed));
+    let mut found = Vec::new();
+    for (key, event) in &old {
+        match new.remove(key) {
+            None => found.push((event.seq.0, missing(key, Some(event.seq.0), "present", "absent"))),
+            Some(other) => {
+                if let Some(difference) = differ(key, event, other, recorded, replayed) {
+                    found.push((event.seq.0, difference));
+                }
+            }
+        }
+    }
+    // What only the replay has is placed where it happened there.
+    found.extend(
+        new.into_iter().map(|(key, event)| (event.seq.0, missing(&key, None, "absent", "present"))),
+    );
+    found.sort_by_key(|(seq, _)| *seq);
+    found.into_iter().map(|(_, difference)| difference).collect()
+}
+
+fn missing(key: &Key, seq: Option<u64>, recorded: &str, replayed: &str) -> Difference {
+    Difference {
+        seq,
+        event: key.to_string(),
+        field: String::new(),
+        recorded: recorded.to_owned(),
+        replayed: replayed.to_owned(),
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    node: String,
+    kind: String,
+    call: String,
+    nth: usize,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let about = if self.call.is_empty() { &self.node } else { &self.call };
+        write!(f, "{}", self.kind)?;
+        if !about.is_empty() {
+            write!(f, " of {about}")?;
+        }
+        if self.nth > 0 {
+            write!(f, " (number {})", self.nth + 1)?;
+        }
+        Ok(())
+    }
+}
+
+fn keyed<'a>(side: &Side<'a>) -> BTreeMap<Key, &'a Event> {
+    let mut map = BTreeMap::new();
+    for event in side.events.iter().filter(|event| is_compared(&event.kind)) {
+        let json = serde_json::to_value(&event.kind).unwrap_or_default();
+        let text =
+            |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let node = event.kind.node().map(ToString::to_string).unwrap_or_default();
+        let mut key = Key { node, kind: text("type"), call: text("call"), nth: 0 };
+        while map.contains_key(&key) {
+            key.nth += 1;
+        }
+        map.insert(key, event);
+    }
+    map
+}
+
+/// A replay has no router, and it is never interrupted or taken up again.
+fn is_compared(kind: &EventKind) -> bool {
+    !matches!(
+        kind,
+        EventKind::Model(ModelEvent::Routed { .. } | ModelEvent::TryFailed { .. })
+            | EventKind::Run(RunEvent::Resumed { .. } | RunEvent::PlanRefused { .. })
+            | EventKind::Workspace(sage_core::WorkspaceEvent::Undone { .. })
+            | EventKind::Human(_)
+    )
+}
+
+fn differ(
+    key: &Key,
+    old: &Event,
+    new: &Event,
+    recorded: &Side<'_>,
+    replayed: &Side<'_>,
+) -> Option<Difference> {
+    let (before, after) = (fields(old, recorded), fields(new, replayed));
+    let names = before.keys().chain(after.keys());
+    let field = names.into_iter().find(|name| before.get(*name) != after.get(*name))?;
+    let (recorded, replayed) = excerpt(
+        before.get(field).map_or("", String::as_str),
+        after.get(field).map_or("", String::as_str),
+    );
+    Some(Difference {
+        seq: Some(old.seq.0),
+        event: key.to_string(),
+        field: field.clone(),
+        recorded,
+        replayed,
+    })
+}
+
+/// The event's fields as comparable text, payloads included.
+fn fields(event: &Event, side: &Side<'_>) -> BTreeMap<String, String> {
+    let Ok(Value::Object(fields)) = serde_json::to_value(&event.kind) else {
+        return BTreeMap::new();
+    };
+    fields
+        .into_iter()
+        .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
+        .map(|(name, value)| {
+            let text = match &value {
+                Value::String(text) => payload(text, side).unwrap_or_else(|| text.clone()),
+                other => other.to_string(),
+            };
+            (name, normalise::text(&text, side.roots))
+        })
+        .collect()
+}
+
+/// The payload behind a blob reference, made readable.
+fn payload(text: &str, side: &Side<'_>) -> Option<String> {
+    let blob: BlobRef = text.parse().ok()?;
+    let bytes = sage_log::read_blob(side.dir, &blob).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    // Spread over lines, a difference in a request shows as the line that differs.
+    let Ok(mut json) = serde_json::from_str::<Value>(&text) else { return Some(text) };
+    if let Value::Object(fields) = &mut json {
+        for name in VOLATILE {
+            fields.remove(*name);
+        }
+    }
+    serde_json::to_string_pretty(&json).ok().map(|text| text.replace("\\n", "\n"))
+}
+
+/// The first lines at which two texts differ, with the line before.
+fn excerpt(old: &str, new: &str) -> (String, String) {
+    let same = old.lines().zip(new.lines()).take_while(|(a, b)| a == b).count();
+    let part = |text: &str| {
+        let lines: Vec<&str> = text.lines().skip(same.saturating_sub(1)).take(6).collect();
+        lines.join("\n").chars().take(MAX_SHOWN_CHARS).collect::<String>()
+    };
+    (part(old), part(new))
+}

@@ -4,20 +4,24 @@
 //! Invariants: the key goes to the configured host only (redirects are not followed); no message holds a
 //! key or a url beyond scheme, host and port; nothing here waits without a limit.
 
-use std::error::Error as _;
-use std::sync::{Arc, Mutex, PoisonError};
+mod client;
+mod refusal;
+
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::endpoint::Endpoint;
-use crate::error::one_line;
-use crate::retry::retry_after;
 use crate::stream::{Framing, Piece, Pieces, too_big};
 use crate::{Failure, Trouble};
+
+use client::{build_client, is_timed_out, root_cause};
+use refusal::{explain, sort_status, wish};
+pub(crate) use refusal::{explain_json, is_too_long};
 
 /// The longest error body that is read.
 const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
@@ -329,31 +333,6 @@ impl Http {
     }
 }
 
-fn build_client(endpoint: &Endpoint, connect: Duration) -> Result<Client, String> {
-    let builder = Client::builder()
-        .connect_timeout(connect)
-        .redirect(reqwest::redirect::Policy::none())
-        .tcp_nodelay(true)
-        .user_agent(concat!("sage/", env!("CARGO_PKG_VERSION")));
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = if endpoint.is_https() {
-        // The client takes the process's provider; somebody else having set one is as good.
-        let _ = provider.install_default();
-        builder
-    } else {
-        // Plain http needs no certificates, and loading the system's takes many milliseconds.
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        builder.tls_backend_preconfigured(config)
-    };
-    // A proxy for the world outside has no business between this machine and itself.
-    let builder = if endpoint.is_loopback() { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| root_cause(&error))
-}
-
 fn broken(message: &str) -> Failure {
     Failure::new(Trouble::Broken, message)
 }
@@ -380,99 +359,4 @@ fn late(by: Instant, clocked: &Clocked, trouble: Trouble) -> Failure {
 async fn drain(mut response: Response) {
     let by = Instant::now() + DRAIN_LIMIT;
     while let Ok(Ok(Some(_))) = timeout_at(by, response.chunk()).await {}
-}
-
-/// What went wrong at the bottom, without the url that the errors above it repeat.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    match error.source() {
-        Some(_) => one_line(&cause.to_string()),
-        None => "no details".to_owned(),
-    }
-}
-
-fn is_timed_out(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let io = source.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
-            return true;
-        }
-        cause = source.source();
-    }
-    false
-}
-
-/// How long the provider asks us to wait.
-fn wish(headers: &HeaderMap, now_ms: u64) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(ms) = text("retry-after-ms").and_then(|text| text.trim().parse::<u64>().ok()) {
-        return Some(Duration::from_millis(ms));
-    }
-    // The provider's own clock is the one that its date is meant by.
-    let now_ms = text("date").and_then(crate::retry::http_date_ms).unwrap_or(now_ms);
-    retry_after(text("retry-after")?, now_ms)
-}
-
-/// The message and the code or type of an error body, in the forms that providers use.
-fn explain(body: &str) -> (String, String) {
-    let Ok(body) = serde_json::from_str::<Value>(body) else {
-        let is_page = body.trim_start().starts_with('<');
-        return (if is_page { "a web page".to_owned() } else { one_line(body) }, String::new());
-    };
-    explain_json(&body)
-}
-
-/// Like [`explain`], of a parsed body or of an error event inside a stream.
-pub(crate) fn explain_json(body: &Value) -> (String, String) {
-    let error = body.get("error").unwrap_or(body);
-    let text = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    };
-    let message = match error {
-        Value::String(message) => message.clone(),
-        _ => ["message", "detail", "msg"]
-            .into_iter()
-            .map(|name| text(error.get(name)))
-            .find(|text| !text.is_empty())
-            .unwrap_or_else(|| error.to_string()),
-    };
-    let mut code = text(error.get("code"));
-    if code.is_empty() {
-        code = text(error.get("type"));
-    }
-    (one_line(&message), code)
-}
-
-/// What can be done about an HTTP status that is not a success.
-fn sort_status(status: StatusCode, said: &str, code: &str) -> Trouble {
-    match status.as_u16() {
-        401 | 403 => Trouble::Unauthorised,
-        402 => Trouble::Quota,
-        404 => Trouble::ModelMissing,
-        429 if code == "insufficient_quota" => Trouble::Quota,
-        408 | 409 | 429 | 500..=599 => Trouble::Overloaded,
-        400 | 413 | 422 if is_too_long(said, code) => Trouble::TooLong,
-        400..=499 => Trouble::Rejected,
-        _ => Trouble::Protocol,
-    }
-}
-
-/// Whether an error says that the conversation does not fit.
-pub(crate) fn is_too_long(said: &str, code: &str) -> bool {
-    const SIGNS: [&str; 6] = [
-        "maximum context length",
-        "context window",
-        "context length",
-        "context size",
-        "too many tokens",
-        "prompt is too long",
-    ];
-    let said = said.to_ascii_lowercase();
-    code == "context_length_exceeded" || SIGNS.iter().any(|sign| said.contains(sign))
 }

@@ -190,11 +190,15 @@ impl Agent {
                     schema.schema
                 );
             }
-            (Purpose::Work, ToolCalling::Native) => {
-                extras.tools = self.tools.specs(&self.cx.grant);
-                extras.instructions = NATIVE_PROTOCOL.to_owned();
+            (Purpose::Work, calling) => {
+                if calling == ToolCalling::Native {
+                    extras.tools = self.tools.specs(&self.cx.grant);
+                }
+                // Under a grant that only reads there is nothing to say about edits.
+                if !self.cx.grant.read_only {
+                    extras.instructions = protocol(calling).to_owned();
+                }
             }
-            (Purpose::Work, ToolCalling::Text) => extras.instructions = TEXT_PROTOCOL.to_owned(),
         }
         extras
     }
@@ -206,6 +210,13 @@ impl Extras {
         Sections::of(&[], &self.tools).total()
             + estimate_tokens(&self.instructions)
             + schema.map_or(0, |schema| estimate_tokens(&schema))
+    }
+}
+
+fn protocol(calling: ToolCalling) -> &'static str {
+    match calling {
+        ToolCalling::Native => NATIVE_PROTOCOL,
+        ToolCalling::Text => TEXT_PROTOCOL,
     }
 }
 
@@ -222,3 +233,6 @@ fn with_instructions(messages: &[Message], instructions: &str) -> Vec<Message> {
     }
     messages
 }
+
+#[cfg(test)]
+mod tests;

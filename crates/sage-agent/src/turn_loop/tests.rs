@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
-use sage_core::{EventKind, Finish, Message, Seq, ToolEvent};
+use sage_core::{EventKind, Finish, Message, Seq, ToolCall, ToolEvent};
 use sage_model::ToolCalling;
 use sage_tool::Grant;
 use serde_json::{Value, json};
@@ -111,6 +111,57 @@ async fn reads_of_one_answer_are_answered_in_order() {
         })
         .collect();
     assert_eq!(called, [2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn calls_beyond_the_cap_are_not_done_and_the_model_is_told() {
+    let bench = Bench::new(&[("a", "A\n")]);
+    let flood: Vec<_> = (0..40).map(|_| read("a")).collect();
+    let (end, conversation, _) =
+        work(&bench, ToolCalling::Native, vec![calls(&flood), calls(&[finish()])]).await;
+    assert_eq!(end, done());
+    check_calls_are_answered(&conversation);
+    let not_done = conversation.messages().iter().filter(|said| said.text.starts_with("Not done"));
+    assert_eq!(not_done.count(), 8);
+    let n_called = bench.recorder.type_names().iter().filter(|name| *name == "tool.called").count();
+    assert_eq!(n_called, 32 + 1);
+}
+
+#[tokio::test]
+async fn nonsense_ends_as_an_answer_or_a_refusal_and_changes_nothing() {
+    let nonsense = [
+        "{\"tool\": \"write\"",
+        "<<<<<<< SEARCH\n",
+        "```\n",
+        "\u{0}\u{feff}",
+        ">>>>>>> REPLACE\n=======\n",
+        "<tool_call>{}</tool_call>",
+        "../../etc/passwd\n```\nroot\n```\n",
+        "/etc/hosts\n```\nx\n```\n",
+        ".git/config\n```\nx\n```\n",
+    ];
+    for calling in [ToolCalling::Native, ToolCalling::Text] {
+        for text in nonsense {
+            let bench = Bench::new(&[]);
+            let (end, conversation, _) = work(&bench, calling, vec![says(text), says(text)]).await;
+            let is_harmless = matches!(end, WorkEnd::Answer(_) | WorkEnd::EditsRefused { .. });
+            assert!(is_harmless, "{text:?}: {end:?}");
+            assert!(conversation.changed().is_empty());
+        }
+        for (name, arguments) in
+            [("", "{"), ("read", "[]"), ("nope", "null"), ("read", "{\"path\":\"/\"}")]
+        {
+            let bench = Bench::new(&[]);
+            let call = ToolCall { id: "c1".into(), name: name.into(), arguments: arguments.into() };
+            let odd = || {
+                let message = Message { tool_calls: vec![call.clone()], ..Message::assistant("") };
+                (message, Finish::ToolCalls)
+            };
+            let (end, conversation, _) = work(&bench, calling, vec![odd(), odd(), odd()]).await;
+            assert!(matches!(end, WorkEnd::Looping { .. }), "{name:?} {arguments:?}: {end:?}");
+            check_calls_are_answered(&conversation);
+        }
+    }
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ impl Tally {
             || self.maven(text, &words)
             || self.jest(text, &words)
             || self.vitest(text, &words)
-            || self.node(line, &words)
+            || self.node(line)
             || self.mocha(text, &words)
             || self.go(line)
             || self.gradle(text, &words)
@@ -122,8 +122,8 @@ impl Tally {
 
     /// `Ran 3 tests in 0.001s`, then `OK (skipped=1)` or `FAILED (failures=1, errors=1)`.
     fn unittest(&mut self, text: &str, words: &Words<'_>) -> bool {
-        if let ["Ran", number, "test" | "tests", "in", ..] = words.0.as_slice()
-            && let Ok(ran) = number.parse()
+        if let ["Ran", count, "test" | "tests", "in", ..] = words.0.as_slice()
+            && let Some(ran) = number(count)
         {
             self.add(ran, 0);
             self.unittest = true;
@@ -194,7 +194,7 @@ impl Tally {
 
     /// `# tests 3` or `ℹ tests 3`, then `pass`, `fail`, `skipped`, `todo`. A file without tests
     /// counts as one test that bears the file's path.
-    fn node(&mut self, line: &str, words: &Words<'_>) -> bool {
+    fn node(&mut self, line: &str) -> bool {
         let of_file = line
             .strip_prefix("ok ")
             .or_else(|| line.strip_prefix('\u{2714}'))
@@ -207,10 +207,10 @@ impl Tally {
         let Some(rest) = line.strip_prefix("# ").or_else(|| line.strip_prefix("\u{2139} ")) else {
             return of_file;
         };
-        let (Some((key, _)), [_, number]) = (rest.split_once(' '), words.0.as_slice()) else {
+        let Some((key, value)) = rest.split_once(' ') else { return false };
+        let Some(number) = number(value.split('.').next().unwrap_or_default()) else {
             return false;
         };
-        let Ok(number) = number.parse::<u64>() else { return false };
         match key {
             "tests" => {
                 self.node_tests = Some(number);
@@ -230,12 +230,12 @@ impl Tally {
     /// `3 passing (5ms)`, `1 failing`
     fn mocha(&mut self, text: &str, words: &Words<'_>) -> bool {
         match words.0.as_slice() {
-            [number, "passing", ..] if text.ends_with(')') => {
-                self.add(number.parse().unwrap_or(0), 0);
+            [count, "passing", ..] if text.ends_with(')') => {
+                self.add(number(count).unwrap_or(0), 0);
                 true
             }
-            [number, "failing"] => {
-                let failed = number.parse().unwrap_or(0);
+            [count, "failing"] => {
+                let failed = number(count).unwrap_or(0);
                 self.add(failed, failed);
                 true
             }
@@ -266,9 +266,9 @@ impl Tally {
             return true;
         }
         match words.0.as_slice() {
-            [number, "tests" | "test", "completed", ..] => {
+            [count, "tests" | "test", "completed", ..] => {
                 let skipped = words.before("skipped").unwrap_or(0);
-                let ran = number.parse::<u64>().unwrap_or(0).saturating_sub(skipped);
+                let ran = number(count).unwrap_or(0).saturating_sub(skipped);
                 self.add(ran, words.before("failed").unwrap_or(0));
                 true
             }
@@ -345,6 +345,12 @@ fn is_script_path(text: &str) -> bool {
     path.contains('/') && [".js", ".mjs", ".cjs", ".ts"].iter().any(|end| path.ends_with(end))
 }
 
+/// A number of tests that somebody may have run.
+fn number(text: &str) -> Option<u64> {
+    const MAX_TESTS: u64 = 1_000_000_000;
+    text.parse().ok().filter(|number| *number <= MAX_TESTS)
+}
+
 /// The words and numbers of a line.
 struct Words<'a>(Vec<&'a str>);
 
@@ -360,12 +366,12 @@ impl<'a> Words<'a> {
 
     /// The number in front of a word.
     fn before(&self, word: &str) -> Option<u64> {
-        self.0.windows(2).find(|pair| pair[1] == word).and_then(|pair| pair[0].parse().ok())
+        self.0.windows(2).find(|pair| pair[1] == word).and_then(|pair| number(pair[0]))
     }
 
     /// The number behind a word.
     fn after(&self, word: &str) -> Option<u64> {
-        self.0.windows(2).find(|pair| pair[0] == word).and_then(|pair| pair[1].parse().ok())
+        self.0.windows(2).find(|pair| pair[0] == word).and_then(|pair| number(pair[1]))
     }
 }
 

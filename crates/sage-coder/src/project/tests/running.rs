@@ -106,12 +106,11 @@ fn a_command_runs_a_file_only_if_that_is_certain() {
         ("cargo test --test a", "tests/a.rs"),
         ("go test ./...", "a/b_test.go"),
         ("go test -v ./a", "a/b_test.go"),
-        ("go test", "b_test.py"),
         ("node --test", "a.test.js"),
         ("node --test test/a.test.js", "test/a.test.js"),
         ("node_modules/.bin/jest a.test.ts", "a.test.ts"),
     ] {
-        assert_eq!(runs_test_file(command, path), command != "go test", "{command}");
+        assert!(runs_test_file(command, path), "{command}");
     }
     for (command, path) in [
         ("", "tests/test_a.py"),
@@ -129,6 +128,7 @@ fn a_command_runs_a_file_only_if_that_is_certain() {
         ("cargo test other", "tests/a.rs"),
         ("cargo test --lib", "tests/a.rs"),
         ("cargo build", "tests/a.rs"),
+        ("go test", "b_test.go"),
         ("go test ./b", "a/b_test.go"),
         ("go test -run X ./...", "a/b_test.go"),
         ("node a.test.js", "b.test.js"),

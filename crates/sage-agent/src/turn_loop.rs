@@ -6,11 +6,13 @@
 
 mod calls;
 mod repeats;
+mod spoken;
 mod text;
 
 use std::collections::BTreeSet;
 
 use sage_core::{Finish, Message};
+use sage_model::ToolCalling;
 
 use crate::agent::{Agent, Purpose, Reply};
 use crate::{Conversation, Result};
@@ -99,7 +101,8 @@ impl Agent {
             if turn > 1 && turn == self.limits.max_turns {
                 remind(conversation);
             }
-            let reply = self.call_model(conversation, Purpose::Work).await?;
+            let mut reply = self.call_model(conversation, Purpose::Work).await?;
+            self.hear_calls(conversation, &mut reply);
             let n_failed = match self.act(conversation, &reply, &mut memory).await? {
                 Next::End(end) => return Ok(end),
                 Next::Turn { n_failed } => n_failed,
@@ -109,6 +112,25 @@ impl Agent {
             }
         }
         Ok(WorkEnd::TurnsUsedUp)
+    }
+
+    /// Turns calls that the model wrote into its text into calls.
+    fn hear_calls(&self, conversation: &mut Conversation, reply: &mut Reply) {
+        let id = format!("said_{}", reply.call.index);
+        let answer = &mut reply.response.message;
+        if reply.calling == ToolCalling::Text || !answer.tool_calls.is_empty() {
+            return;
+        }
+        let is_tool = |name: &str| self.tools.effect(name).is_some();
+        let heard = spoken::spoken_calls(&answer.text, &id, &is_tool)
+            .map(|(said, calls)| (said.to_owned(), calls));
+        if let Some((said, calls)) = heard {
+            answer.text = said;
+            answer.tool_calls = calls;
+            if let Some(last) = conversation.messages.last_mut() {
+                last.clone_from(answer);
+            }
+        }
     }
 
     async fn act(

@@ -114,6 +114,26 @@ async fn reads_of_one_answer_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn calls_that_a_model_wrote_into_its_text_are_calls() {
+    let bench = Bench::new(&[]);
+    let spoken = "Now.\n<tool_call>\n{\"name\": \"write\", \"arguments\": {\"path\": \"a\", \"content\": \"1\\n\"}}\n</tool_call>\n<tool_call>{\"name\": \"finish\", \"arguments\": {\"summary\": \"done\"}}</tool_call>";
+    check_native(
+        &bench,
+        vec![says(spoken)],
+        &done(),
+        expect![[r#"
+        system: role: coder
+        user: the task
+        model: Now. write finish
+        tool: created a: 1 lines
+        tool: finished
+    "#]],
+    )
+    .await;
+    assert_eq!(bench.file("a").unwrap(), "1\n");
+}
+
+#[tokio::test]
 async fn calls_beyond_the_cap_are_not_done_and_the_model_is_told() {
     let bench = Bench::new(&[("a", "A\n")]);
     let flood: Vec<_> = (0..40).map(|_| read("a")).collect();

@@ -1,0 +1,3 @@
+module example.org/sample-temperature
+
+go 1.20

@@ -50,7 +50,7 @@ pub(crate) fn apply_with(
                 return Err(ToolError::refused(reason));
             }
             keep(cx, &changes)?;
-            announce(cx, &changes)?;
+            announce(cx, &changes.iter().collect::<Vec<_>>())?;
             write_all(cx, &changes)?;
             Ok(report(&changes))
         }
@@ -79,7 +79,7 @@ fn keep(cx: &CallCx<'_>, changes: &[Change]) -> Outcome<()> {
     Ok(())
 }
 
-fn announce(cx: &CallCx<'_>, changes: &[Change]) -> Outcome<()> {
+fn announce(cx: &CallCx<'_>, changes: &[&Change]) -> Outcome<()> {
     for change in changes {
         let (before, after) = (state(&change.before), state(&change.after));
         let (added, removed) = (change.lines_added, change.lines_removed);
@@ -205,16 +205,24 @@ fn take_up(
         ToolError::Ends(error) => error.into(),
         _ => lost(&to_do),
     })?;
-    let same = changes.len() == announced.len()
-        && changes.iter().all(|change| {
-            announced
-                .iter()
-                .any(|c| c.path == change.path.as_str() && c.after == state(&change.after))
-        });
-    if !same {
+    let planned = |path: &str| changes.iter().find(|change| change.path.as_str() == path);
+    let same = announced
+        .iter()
+        .all(|c| planned(&c.path).is_some_and(|change| state(&change.after) == c.after));
+    let unannounced: Vec<&Change> = changes
+        .iter()
+        .filter(|change| !announced.iter().any(|c| c.path == change.path.as_str()))
+        .collect();
+    if !same || (!unannounced.is_empty() && to_do.len() < announced.len()) {
         // The recorded arguments are not what was computed from at first, for example because a
         // secret in them was redacted: writing them now would put the redaction into the file.
         return Err(lost(&to_do));
+    }
+    if !unannounced.is_empty() {
+        // The process died between two announcements, so nothing was written yet.
+        keep(cx, &changes)?;
+        announce(cx, &unannounced)?;
+        to_do.extend(unannounced.iter().map(|change| change.path.clone()));
     }
     for change in changes.iter().filter(|change| to_do.contains(&change.path)) {
         write_one(workspace, change)?;

@@ -51,7 +51,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
         "command": spec.command,
         "timeout_s": timeout.as_secs_f64(),
     });
-    let journal = Journal::new(&*cx.recorder, call.clone(), CHECK, &spec.command);
+    let journal = Journal::new(&*cx.recorder, call.clone(), CHECK, &spec.shown);
     let interrupted = match journal.standing(&args)? {
         Standing::Answered(bytes) => {
             return serde_json::from_slice(&bytes).map_err(|_| journal.unreadable());
@@ -83,7 +83,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
             attempt: call.attempt,
             call,
             kind: spec.kind,
-            command: spec.command.clone(),
+            command: spec.shown.clone(),
             passed: result.passed,
             exit_code: result.exit_code,
             n_tests: result.n_tests,

@@ -25,6 +25,9 @@ mod policy;
 mod registry;
 mod workspace;
 
+#[cfg(test)]
+mod testing;
+
 pub use builtin::MAX_SPEC_BYTES;
 pub use call::{CallCx, Control, Intent, Tool, ToolCx, ToolResult};
 pub use change::FileEdit;

@@ -37,6 +37,8 @@ pub struct CheckSpec {
     pub kind: CheckKind,
     /// The line for `sh -c`.
     pub command: String,
+    /// The line as people see it, where the real one would tell them nothing (a built-in runner).
+    pub shown: String,
     /// Its time limit.
     pub timeout: Duration,
 }
@@ -68,6 +70,12 @@ impl ToolRegistry {
         let allowed =
             |tool: &&Arc<dyn Tool>| grant.objection(&tool.spec().name, tool.effect()).is_none();
         self.tools.iter().filter(allowed).map(|tool| tool.spec()).collect()
+    }
+
+    /// The names of all tools.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.tools.iter().map(|tool| tool.spec().name).collect()
     }
 
     /// What a tool may do, by its name or an alias.

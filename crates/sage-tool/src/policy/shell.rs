@@ -183,10 +183,12 @@ impl Reader<'_> {
     }
 
     fn part_of_word(&mut self, c: char, open: &mut Open) -> Result<(), String> {
+        if c == '\\' && self.take_if('\n') {
+            return Ok(());
+        }
         let mut word = open.word.take().unwrap_or_default();
         match c {
             '\\' => match self.next() {
-                Some('\n') => {}
                 Some(c) => {
                     word.text.push(c);
                     word.quoted = true;

@@ -21,5 +21,5 @@ pub use pipeline::{
 };
 pub use project_settings::settings;
 pub use runtime::{SystemClock, block_on, now_ms, temp_folder};
-pub use terminal::{PlanEditor, TerminalInteraction};
+pub use terminal::TerminalInteraction;
 pub use wiring::{policy, probe_timeouts, process_limits, providers, redactor, router_options};

@@ -20,7 +20,6 @@ use errors::usage_error;
 pub use project::*;
 pub use run::*;
 pub use runs::*;
-pub use values::RoleModel;
 
 /// Colours of help text: green headings, cyan literals, as in the rest of the output.
 const STYLES: Styles = Styles::styled()

@@ -59,9 +59,4 @@ impl Interrupts {
     pub fn token(&self) -> &CancellationToken {
         &self.cancel
     }
-
-    /// Whether a signal has come.
-    pub fn happened(&self) -> bool {
-        self.happened.load(Ordering::SeqCst)
-    }
 }

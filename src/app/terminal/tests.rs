@@ -67,7 +67,7 @@ fn the_plan_its_notes_and_worst_case_are_shown_before_the_question() {
     let (reviewed, shown) = review(&["a"], &[]);
     assert_eq!(reviewed.decision, PlanDecision::Approved);
     assert_eq!(reviewed.edited, None);
-    assert_eq!(shown, format!("[plan 1]\nnote: a note\nAt most: $0.10\n{REVIEW_PROMPT}"));
+    assert_eq!(shown, format!("[plan 1]\nnote: a note\nWorst case: $0.10\n{REVIEW_PROMPT}"));
 }
 
 #[test]

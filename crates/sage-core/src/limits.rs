@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Model calls, counting every try that reached a provider.
+    /// Model calls; the retries of one call do not count again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
     /// Input plus output tokens.

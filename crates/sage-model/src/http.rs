@@ -20,8 +20,8 @@ use crate::stream::{Framing, Piece, Pieces, too_big};
 use crate::{Failure, Trouble};
 
 use client::{build_client, is_timed_out, root_cause};
+pub(crate) use refusal::{QUOTA, explain_json, is_too_long};
 use refusal::{explain, sort_status, wish};
-pub(crate) use refusal::{explain_json, is_too_long};
 
 /// The longest error body that is read.
 const MAX_ERROR_BODY_BYTES: usize = 64 << 10;

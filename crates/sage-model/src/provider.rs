@@ -1,10 +1,11 @@
 //! The providers of a configuration, ready to be asked: what the router chooses among.
 //!
-//! A provider without its key, or with a script that cannot be read, still exists; it is unavailable,
-//! with the reason, and becomes an error only when nothing else can answer.
+//! A provider without its key still exists; it is unavailable, with the reason, and becomes an error only
+//! when nothing else can answer.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -21,7 +22,7 @@ use crate::responses::Responses;
 use crate::scripted::Script;
 use crate::secrets::{Secret, reference};
 use crate::tool_deltas::ToolDeltas;
-use crate::{ChatRequest, Failure, ModelFacts, Result, Trouble};
+use crate::{ChatRequest, Error, Failure, ModelFacts, Result, Trouble};
 
 /// Every provider of a configuration.
 #[derive(Debug)]
@@ -32,20 +33,21 @@ pub struct ProviderSet {
 impl ProviderSet {
     /// Makes the providers of `config`. `keys` looks a variable up by its name.
     ///
-    /// Nothing is connected to, and nothing costly is loaded, before the first call.
+    /// Nothing is connected to, and nothing costly is loaded, before the first call. A script that cannot
+    /// be read is an error at once; a missing key is not, it makes its provider unavailable.
     pub fn new(config: &ModelsConfig, keys: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let providers = config
             .providers()
             .iter()
             .map(|(name, provider)| {
-                let folder = config.path().parent().unwrap_or(std::path::Path::new(""));
-                (name.clone(), Provider::new(name, provider, folder, keys))
+                let folder = config.path().parent().unwrap_or(Path::new(""));
+                Ok((name.clone(), Provider::new(name, provider, folder, keys)?))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         Ok(Self { providers })
     }
 
-    /// Why the provider cannot be asked at all (no key, no script), if it cannot.
+    /// Why the provider cannot be asked at all (it has no key), if it cannot.
     #[must_use]
     pub fn unavailable(&self, provider: &str) -> Option<String> {
         match self.providers.get(provider) {
@@ -131,38 +133,37 @@ impl Provider {
     fn new(
         name: &str,
         config: &ProviderConfig,
-        folder: &std::path::Path,
+        folder: &Path,
         keys: &dyn Fn(&str) -> Option<String>,
-    ) -> Self {
-        let endpoint = match config.kind {
-            ProviderKind::Scripted => String::new(),
-            _ => Endpoint::parse(&config.base_url).map(|url| url.shown()).unwrap_or_default(),
+    ) -> Result<Self> {
+        let (endpoint, client) = match config.kind {
+            ProviderKind::Scripted => {
+                let script = config.script.as_deref().unwrap_or(Path::new(""));
+                let script = Script::read(&folder.join(script))?;
+                (String::new(), Ok(Client::Scripted(script)))
+            }
+            _ => {
+                let endpoint = Endpoint::parse(&config.base_url).map_err(|problem| {
+                    Error::Setting { what: format!("base url of provider {name}"), problem }
+                })?;
+                (endpoint.shown(), client(config, endpoint, keys))
+            }
         };
-        Self {
+        Ok(Self {
             name: name.to_owned(),
             endpoint,
-            client: client(name, config, folder, keys),
+            client,
             permits: Semaphore::new(config.max_concurrency),
             health: Health::new(HealthRules::DEFAULT),
-        }
+        })
     }
 }
 
 fn client(
-    name: &str,
     config: &ProviderConfig,
-    folder: &std::path::Path,
+    endpoint: Endpoint,
     keys: &dyn Fn(&str) -> Option<String>,
 ) -> std::result::Result<Client, Failure> {
-    if config.kind == ProviderKind::Scripted {
-        let path = folder.join(config.script.as_deref().unwrap_or(std::path::Path::new("")));
-        let script = Script::read(&path);
-        return script
-            .map(Client::Scripted)
-            .map_err(|error| Failure::new(Trouble::Unscripted, error.to_string()));
-    }
-    let endpoint = Endpoint::parse(&config.base_url)
-        .map_err(|why| Failure::new(Trouble::Refused, format!("base_url of {name}: {why}")))?;
     let headers = headers(config, &endpoint, keys)?;
     let http = Http::new(endpoint, headers);
     Ok(match (config.kind, config.api) {

@@ -10,6 +10,9 @@ use crate::Trouble;
 use crate::error::one_line;
 use crate::retry::retry_after;
 
+/// OpenAI's word for an account that has nothing left to spend.
+pub(crate) const QUOTA: &str = "insufficient_quota";
+
 /// How long the provider asks us to wait.
 pub(super) fn wish(headers: &HeaderMap, now_ms: u64) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -46,9 +49,11 @@ pub(crate) fn explain_json(body: &Value) -> (String, String) {
             .find(|text| !text.is_empty())
             .unwrap_or_else(|| error.to_string()),
     };
+    let kind = text(error.get("type"));
     let mut code = text(error.get("code"));
-    if code.is_empty() {
-        code = text(error.get("type"));
+    // The one type that says more than any code: waiting will not help.
+    if code.is_empty() || kind == QUOTA {
+        code = kind;
     }
     (one_line(&message), code)
 }
@@ -59,7 +64,7 @@ pub(super) fn sort_status(status: StatusCode, said: &str, code: &str) -> Trouble
         401 | 403 => Trouble::Unauthorised,
         402 => Trouble::Quota,
         404 => Trouble::ModelMissing,
-        429 if code == "insufficient_quota" => Trouble::Quota,
+        429 if code == QUOTA => Trouble::Quota,
         408 | 409 | 429 | 500..=599 => Trouble::Overloaded,
         400 | 413 | 422 if is_too_long(said, code) => Trouble::TooLong,
         400..=499 => Trouble::Rejected,

@@ -5,7 +5,7 @@
 use sage_core::{CallId, Usage};
 use serde_json::Value;
 
-use crate::http::{Decoder, Step, explain_json, is_too_long};
+use crate::http::{Decoder, QUOTA, Step, explain_json, is_too_long};
 use crate::provider::{Answer, answer};
 use crate::tool_deltas::ToolDeltas;
 use crate::{Failure, Trouble};
@@ -152,7 +152,7 @@ pub(crate) fn stream_error(event: &Value) -> Option<Failure> {
     let (said, code) = explain_json(event);
     let status = error.get("status").or_else(|| error.get("code")).and_then(Value::as_u64);
     let trouble = match (code.as_str(), status) {
-        ("insufficient_quota", _) => Trouble::Quota,
+        (QUOTA, _) => Trouble::Quota,
         _ if is_too_long(&said, &code) => Trouble::TooLong,
         ("rate_limit_exceeded" | "overloaded_error" | "server_error", _)
         | (_, Some(429 | 500..=599)) => Trouble::Overloaded,

@@ -15,7 +15,7 @@ mod wiring;
 pub use child_env::child_environment;
 pub use editor::EditorProcess;
 pub use interrupt::Interrupts;
-pub use models::{Models, ModelsSource, built_in, load_models};
+pub use models::{Models, ModelsSource, built_in, chat_models, load_models};
 pub use pipeline::{
     DEFAULT_TURNS, Pipeline, Who, answer_check, changed_limits, new_run_id, routing_record,
 };

@@ -15,14 +15,13 @@ use crate::files;
 
 impl PermissionPart {
     /// Every part.
-    pub const ALL: [Self; 3] = [Self::Policy, Self::Workspace, Self::Skills];
+    pub const ALL: [Self; 2] = [Self::Policy, Self::Workspace];
 
     /// Its key in the file.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Policy => "tool_policy",
             Self::Workspace => "workspace_root",
-            Self::Skills => "skills_root",
         }
     }
 
@@ -31,7 +30,6 @@ impl PermissionPart {
         match self {
             Self::Policy => "SAGE_TOOL_POLICY",
             Self::Workspace => "SAGE_WORKSPACE_ROOT",
-            Self::Skills => "SAGE_SKILLS_ROOT",
         }
     }
 }
@@ -122,7 +120,6 @@ pub fn in_effect(cx: &Context) -> Result<Vec<Permission>, Failure> {
         let value = match part {
             PermissionPart::Policy => "standard".to_owned(),
             PermissionPart::Workspace => cx.root.display().to_string(),
-            PermissionPart::Skills => cx.sage("skills").display().to_string(),
         };
         Ok(Permission { part, value, source: "default".to_owned() })
     };
@@ -137,4 +134,20 @@ pub fn policy(cx: &Context) -> Result<Policy, Failure> {
         .map(|permission| (permission.part.key().to_owned(), Value::from(permission.value)))
         .collect();
     Ok(Policy::parse(&Value::Object(fields).to_string(), &cx.sage("policy.json"))?)
+}
+
+/// The folder that tools work in: the project, or what the permissions name instead. A relative one
+/// is relative to the project.
+pub fn work_tree(cx: &Context, policy: &Policy) -> Result<PathBuf, Failure> {
+    let Some(folder) = &policy.workspace_root else { return Ok(cx.root.clone()) };
+    let folder = cx.root.join(folder);
+    let found = folder.canonicalize().map_err(|error| {
+        Failure::config(format!("opening the workspace {}", folder.display()))
+            .because(error)
+            .hint("`sage permissions` says where it is set; `sage permissions set workspace clear` removes it")
+    })?;
+    if found.is_dir() {
+        return Ok(found);
+    }
+    Err(Failure::config(format!("the workspace {} is not a folder", folder.display())))
 }

@@ -108,11 +108,6 @@ impl Settings {
         self.text("run.mode").unwrap_or("research")
     }
 
-    /// Whether `run.mode` was chosen by a flag, a file or a variable.
-    pub fn mode_is_chosen(&self) -> bool {
-        self.get("run.mode").is_some_and(|resolved| resolved.source != Source::Default)
-    }
-
     /// `run.full`: deep verification.
     pub fn full(&self) -> bool {
         self.flag("run.full")

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use sage_core::ErrorKind;
+use sage_core::{AgentRole, ErrorKind};
 use sage_model::{BuiltIn, ModelsConfig};
 
 use crate::cli::ModelArgs;
@@ -126,6 +126,20 @@ fn unknown_profile(settings: &Settings, error: &sage_model::Error) -> Failure {
     };
     Failure::new(kind, anyhow::anyhow!("{place}: {error}"))
         .hint("`sage models` lists the profiles of the models file")
+}
+
+/// The models that roles chat with, each once. The embedding model is not one of them: it cannot be
+/// asked for a word.
+pub fn chat_models(config: &ModelsConfig) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (_, route) in config.routes().filter(|(role, _)| *role != AgentRole::Embedding) {
+        for name in [Some(&route.primary), route.fallback.as_ref()].into_iter().flatten() {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
 }
 
 impl ModelArgs {

@@ -254,7 +254,7 @@ pub enum PermissionsCommand {
         /// Which part
         #[arg(value_name = "PART")]
         part: PermissionPart,
-        /// Its value: `standard` or `strict` for policy, a folder for the others, or `clear`
+        /// Its value: `standard` or `strict` for policy, a folder for workspace, or `clear`
         #[arg(value_name = "VALUE")]
         value: String,
         /// `--json`.
@@ -272,8 +272,6 @@ pub enum PermissionPart {
     Policy,
     /// The folder that tools may touch.
     Workspace,
-    /// Where skills are read from.
-    Skills,
 }
 
 /// `sage session`.

@@ -135,9 +135,7 @@ impl Printer<'_> {
                 ui.json(event);
             } else {
                 let offset = offset(event.at_ms.saturating_sub(start_ms));
-                let node = event.kind.node().map(|node| node.as_str().trim_start_matches('@'));
-                let node = style::heading(format!("{:<9}", node.unwrap_or_default()));
-                ui.line(format!("{} {node} {}", style::faint(offset), sage_log::describe(event)));
+                ui.line(format!("{} {}", style::faint(offset), sage_log::describe(event)));
             }
         }
         self.n_seen = self.n_seen.max(events.len());

@@ -87,7 +87,7 @@ fn write_digest(out: &Path, days: u32, json: bool, cx: &Context, ui: &Ui) -> Out
         ui.json(&json!({ "file": out, "n_runs": digest.n_runs, "days": days }));
     } else {
         ui.note(format!(
-            "{} runs of the last {days} days: {}",
+            "{} run(s) in {days} day(s): {}",
             digest.n_runs,
             style::hint(cx.shown(out))
         ));

@@ -117,7 +117,7 @@ fn test_models(name: Option<&str>, args: &ConfigShowArgs, cx: &Context, ui: &Ui)
     let config = &models.config;
     let wanted = match name {
         Some(name) => vec![name.to_owned()],
-        None => config.models_in_use().into_iter().map(str::to_owned).collect(),
+        None => app::chat_models(config),
     };
     let providers = app::providers(cx, &models)?;
     let limits = app::probe_timeouts(&settings);

@@ -25,7 +25,6 @@ fn name(part: PermissionPart) -> &'static str {
     match part {
         PermissionPart::Policy => "policy",
         PermissionPart::Workspace => "workspace",
-        PermissionPart::Skills => "skills",
     }
 }
 
@@ -59,7 +58,7 @@ fn show(json: bool, cx: &Context, ui: &Ui) -> Outcome {
 
 fn set(part: PermissionPart, value: &str, json: bool, cx: &Context, ui: &Ui) -> Outcome {
     let value = (value != "clear").then_some(value);
-    if let (PermissionPart::Workspace | PermissionPart::Skills, Some(folder)) = (part, value)
+    if let (PermissionPart::Workspace, Some(folder)) = (part, value)
         && !cx.root.join(folder).is_dir()
     {
         return Err(Failure::usage(format!("{} is not a folder", cx.root.join(folder).display()))

@@ -55,7 +55,9 @@ fn show(args: &RulesShowArgs, cx: &Context, ui: &Ui) -> Outcome {
         };
         let rows: Vec<Vec<String>> = rules.layers().into_iter().map(row).collect();
         table::columns(&rows).iter().for_each(|line| ui.line(line));
-        ui.line("");
+        if !rows.is_empty() {
+            ui.line("");
+        }
     }
     if lines.is_empty() {
         ui.note("there are no rules");

@@ -87,12 +87,7 @@ fn the_defaults_are_valid_and_every_accessor_finds_its_setting() {
     assert_eq!(settings.max_command_timeout(), Duration::from_secs(600));
     assert_eq!(settings.rules_max_bytes(), sage_agent::rules::DEFAULT_RULES_BYTES);
     assert!(settings.limits().is_none());
-    assert!(
-        !settings.full()
-            && !settings.keep_failed()
-            && !settings.no_clarify()
-            && !settings.mode_is_chosen()
-    );
+    assert!(!settings.full() && !settings.keep_failed() && !settings.no_clarify());
     assert!(settings.verify_commands().is_empty() && settings.tool_environment().is_empty());
     assert!(settings.models_file().is_none() && settings.profile().is_none());
     assert_eq!(settings.run_output(), "summary");

@@ -1,7 +1,7 @@
 //! `sage config env`: the environment variables that matter, and what to set. Secrets are never
 //! printed, and nothing is written anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -86,11 +86,19 @@ fn masked(name: &str, value: &str) -> String {
 fn setup(json: bool, cx: &Context, ui: &Ui) -> Outcome {
     let missing: Vec<(String, String)> =
         keys(cx)?.into_iter().filter(|(name, _)| cx.env.get(name).is_none()).collect();
+    let settings = app::settings(cx, &Flags::default())?;
+    let config = app::load_models(cx, &settings, &ModelArgs::default())?.config;
+    let in_use: BTreeSet<String> = app::chat_models(&config)
+        .iter()
+        .map(|model| config.resolve(model).facts.provider)
+        .collect();
     for (name, provider) in &missing {
+        let is_used = in_use.contains(provider);
         if json {
-            ui.json(&json!({ "name": name, "provider": provider }));
+            ui.json(&json!({ "name": name, "provider": provider, "used": is_used }));
         } else {
-            ui.line(format!("# key of the provider {provider}"));
+            let used = if is_used { "" } else { ", which no role uses now" };
+            ui.line(format!("# key of the provider {provider}{used}"));
             ui.line(format!("export {name}="));
         }
     }

@@ -55,12 +55,11 @@ pub async fn check(args: &DoctorArgs, cx: &Context) -> Vec<Check> {
     checks
 }
 
-/// The models in use by who serves them. Embedding models are not needed yet by any command.
+/// The models in use by who serves them.
 fn models_by_provider(config: &ModelsConfig) -> BTreeMap<String, Vec<String>> {
     let mut by_provider: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let embedding = config.route(sage_core::AgentRole::Embedding).primary.clone();
-    for name in config.models_in_use().into_iter().filter(|name| *name != embedding) {
-        by_provider.entry(config.resolve(name).facts.provider).or_default().push(name.to_owned());
+    for name in app::chat_models(config) {
+        by_provider.entry(config.resolve(&name).facts.provider).or_default().push(name);
     }
     by_provider
 }

@@ -62,7 +62,12 @@ pub fn config() -> String {
             (Kind::List, "") => " []",
             (_, default) => &if default.is_empty() { String::new() } else { format!(" {default}") },
         };
-        let _ = write!(text, "  # {}: {}\n  # {name}:{value}\n", setting.doc, setting.kind);
+        let _ = write!(
+            text,
+            "  # {} ({})\n  # {name}:{value}\n",
+            setting.doc,
+            setting.kind.to_string().replace('`', "")
+        );
     }
     text
 }

@@ -107,14 +107,15 @@ fn render(
     runs: &str,
     failures: &str,
 ) -> String {
-    let mut text = format!("# Runs of the {days} days to {until}\n\n");
+    let mut text = format!("# Runs from {days} days before {until} on\n\n");
     if n_runs == 0 {
         text.push_str("There were no runs.\n");
         return text;
     }
     let outcomes: Vec<String> =
         totals.outcomes.iter().map(|(word, n)| format!("{n} {word}")).collect();
-    let _ = writeln!(text, "{n_runs} runs: {}.", outcomes.join(", "));
+    let runs_word = if n_runs == 1 { "run" } else { "runs" };
+    let _ = writeln!(text, "{n_runs} {runs_word}: {}.", outcomes.join(", "));
     if totals.n_checks > 0 {
         let _ = writeln!(text, "{} of {} checks passed.", totals.n_checks_passed, totals.n_checks);
     }

@@ -9,6 +9,7 @@
 
 mod answer;
 mod apply;
+mod begin_patch;
 mod closest;
 mod diff;
 mod error;
@@ -24,6 +25,7 @@ mod reindent;
 mod resolve;
 mod search_replace;
 mod splice;
+mod udiff;
 
 use serde::{Deserialize, Serialize};
 

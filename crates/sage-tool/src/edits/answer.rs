@@ -7,14 +7,14 @@ use super::error::{ParseError, ParseErrorKind};
 use super::fence::{Fence, FenceEnd};
 use super::labels::{label, label_in_comment, path_in_prose};
 use super::language::{Fit, fit, is_prose};
-use super::{Edit, json_patch, search_replace};
+use super::{Edit, begin_patch, json_patch, search_replace, udiff};
 
 /// Reads the edits of an answer, in order; none at all is not an error.
 ///
 /// Understood: search/replace blocks, with or without a code fence, the path on the line before, on
 /// the fence, or on the opening marker; whole files in a code fence with the path on the line before,
-/// on the fence, or as the first line inside; JSON objects with a file and its content or a
-/// replacement. A block without a path belongs to the file of the block right before it, else to
+/// on the fence, or as the first line inside; unified diffs; `*** Begin Patch`; JSON objects with a
+/// file and its content or a replacement. A block without a path belongs to the file of the block right before it, else to
 /// `default_path`. A code fence without a path is an edit only if `default_path` is given and it is
 /// the answer's only code. Thoughts (`<think>`) and prose are skipped.
 pub fn parse_answer(text: &str, default_path: Option<&str>) -> Result<Vec<Edit>, ParseError> {
@@ -71,6 +71,10 @@ impl<'a> Reader<'a> {
             }
             if search_replace::is_head(line) {
                 self.block()?;
+            } else if begin_patch::begins(line) {
+                self.patch()?;
+            } else if udiff::begins(self.lines, self.at) {
+                self.diff()?;
             } else if let Some(fence) = Fence::of(line) {
                 self.fence(fence)?;
             } else {
@@ -133,6 +137,27 @@ impl<'a> Reader<'a> {
         self.current.clone_from(&path);
         self.push(start, Edit::Replace { path, search: block.search, replace: block.replace });
         self.at = block.end;
+        Ok(())
+    }
+
+    fn patch(&mut self) -> Result<(), ParseError> {
+        let start = self.at;
+        let (edits, end) =
+            begin_patch::parse(self.lines, start).map_err(|kind| self.error(kind, start, None))?;
+        edits.into_iter().for_each(|edit| self.push(start, edit));
+        self.current = None;
+        self.at = end;
+        Ok(())
+    }
+
+    /// A diff without a fence.
+    fn diff(&mut self) -> Result<(), ParseError> {
+        let start = self.at;
+        let (edits, n_lines) = udiff::parse_loose(&self.lines[start..])
+            .map_err(|kind| self.error(kind, start, None))?;
+        edits.into_iter().for_each(|edit| self.push(start, edit));
+        self.current = None;
+        self.at = start + n_lines.max(1);
         Ok(())
     }
 
@@ -207,7 +232,7 @@ impl<'a> Reader<'a> {
     /// after the path; without one they may come anywhere in it.
     fn holds_blocks(&self, fence: &Fence, start: usize, is_named: bool) -> bool {
         for (at, line) in self.lines.iter().enumerate().skip(start + 1) {
-            if search_replace::is_head(line) {
+            if search_replace::is_head(line) || begin_patch::begins(line) {
                 return true;
             }
             if Fence::of(line).is_some_and(|found| found.closes(fence)) {
@@ -246,9 +271,8 @@ impl<'a> Reader<'a> {
                 return Err(self.error(kind, start, Some(path)));
             }
         }
-        if matches!(language.as_str(), "diff" | "patch") && !path.ends_with(language.as_str()) {
-            let kind = ParseErrorKind::Unsupported { what: "a unified diff".to_owned() };
-            return Err(self.error(kind, start, Some(path)));
+        if is_diff_fence(fence, body) && !path.ends_with(".diff") && !path.ends_with(".patch") {
+            return self.diff_fence(body, start, Some(path));
         }
         if search_replace::has_block(body) && !is_prose(&path) {
             return Err(self.error(ParseErrorKind::UnclearMarkers, start, Some(path)));
@@ -286,6 +310,10 @@ impl<'a> Reader<'a> {
         {
             return self.named_fence(fence, start, path);
         }
+        // Lines with signs alone, for no file, are an illustration.
+        if is_diff_fence(fence, body) && udiff::is_diff(body) {
+            return self.diff_fence(body, start, self.default_path.map(str::to_owned));
+        }
         let content = joined(body, fence.indent);
         if matches!(language.as_str(), "" | "json") {
             let edits = json_patch::parse(&content, self.default_path)
@@ -303,6 +331,19 @@ impl<'a> Reader<'a> {
         } else if self.default_path.is_none_or(|path| fit(language, path) == Fit::Fits) {
             self.unnamed.push((start, content));
         }
+        Ok(())
+    }
+
+    fn diff_fence(
+        &mut self,
+        body: &[&str],
+        start: usize,
+        path: Option<String>,
+    ) -> Result<(), ParseError> {
+        let edits = udiff::parse(body, path.as_deref())
+            .map_err(|kind| self.error(kind, start, path.clone()))?;
+        self.current = None;
+        edits.into_iter().for_each(|edit| self.push(start, edit));
         Ok(())
     }
 
@@ -375,6 +416,14 @@ impl<'a> Reader<'a> {
         }
         self.edits = kept;
         Ok(())
+    }
+}
+
+fn is_diff_fence(fence: &Fence, body: &[&str]) -> bool {
+    match fence.info.language.as_str() {
+        "diff" | "patch" | "udiff" => true,
+        "" | "text" => udiff::is_diff(body),
+        _ => false,
     }
 }
 

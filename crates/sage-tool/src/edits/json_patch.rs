@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::error::ParseErrorKind;
-use super::{Edit, search_replace};
+use super::{Edit, search_replace, udiff};
 
 type Fields = Map<String, Value>;
 type Problem = (ParseErrorKind, Option<String>);
@@ -145,12 +145,15 @@ fn edit_of(fields: &Fields, path: Option<&str>) -> Result<Option<Vec<Edit>>, Pro
     }
 }
 
-/// The content of a file, or search/replace blocks where the content of a file should be.
+/// The content of a file, or search/replace blocks or a diff where the content of a file should be.
 fn content_edits(path: String, content: &str) -> Result<Vec<Edit>, Problem> {
     let lines: Vec<&str> = content.lines().collect();
     let Some(first) = lines.iter().position(|line| !line.trim().is_empty()) else {
         return Ok(vec![Edit::Write { path, content: content.to_owned() }]);
     };
+    if udiff::is_diff(&lines[first..]) {
+        return udiff::parse(&lines[first..], Some(&path)).map_err(|kind| (kind, Some(path)));
+    }
     if !search_replace::is_head(lines[first]) {
         let newline = if content.ends_with('\n') { "" } else { "\n" };
         return Ok(vec![Edit::Write { path, content: format!("{content}{newline}") }]);

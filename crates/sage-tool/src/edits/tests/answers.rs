@@ -208,7 +208,15 @@ fn what_would_end_in_half_an_edit_is_an_error() {
         ("src/a.py\n```python\nx\n\nsrc/b.py\n```python\ny\n```\n", "is missing"),
         ("src/a.py\n```python\nx\n```\nsrc/a.py\n```python\ny\n```\n", "given twice"),
         ("a.json\n```python\nx\n```\n", "marked as python"),
-        ("src/a.py\n```diff\n-x\n+y\n```\n", "a unified diff is not an edit"),
+        ("--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n a\n-b\n", "the rest of the hunk"),
+        ("```diff\n--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n```\n", "a renamed file"),
+        ("diff --git a/x b/x\nold mode 100644\nnew mode 100755\n", "old mode 100644"),
+        ("```diff\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\nno sign\n```\n", "no sign"),
+        ("*** Begin Patch\n*** Add File: a\n+x\n", "*** End Patch"),
+        (
+            "*** Begin Patch\n*** Update File: a\n*** Move to: b\n@@\n-x\n+y\n*** End Patch\n",
+            "Move to",
+        ),
         ("Install:\n```bash\nmake\n\nsrc/b.py\n```python\ny\n```\n", "which closes which"),
         (
             "src/a.py\n```python\nx\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n```\n",
@@ -274,6 +282,62 @@ That is all."#,
         r#"{"file": "a.py", "operation": "edit", "patch": "<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE"}"#,
         expect![[r#"
             replace a.py: "old\n" -> "new\n"
+        "#]],
+    );
+}
+
+#[test]
+fn a_diff_becomes_replacements() {
+    check(
+        "```diff\n--- a/src/a.py\n+++ b/src/a.py\n@@ -7,3 +9,9 @@ def f():\n keep\n\n-old\n+new\n+more\n keep2\n@@ -20 +22 @@\n-x\n+y\n\n```\n",
+        expect![[r#"
+            replace src/a.py: "keep\n\nold\nkeep2\n" -> "keep\n\nnew\nmore\nkeep2\n"
+            replace src/a.py: "x\n" -> "y\n"
+        "#]],
+    );
+    check(
+        "Apply this:\n\ndiff --git a/new.py b/new.py\nnew file mode 100644\nindex 0000000..1111111\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1,2 @@\n+a\n+b\n\\ No newline at end of file\ndiff --git a/gone.py b/gone.py\ndeleted file mode 100644\n--- a/gone.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\ndiff --git a/empty.py b/empty.py\nnew file mode 100644\n\nThat is all.\n",
+        expect![[r#"
+            create new.py: "a\nb"
+            delete gone.py
+            create empty.py: ""
+        "#]],
+    );
+    // A removed line that looks like a header.
+    check(
+        "```diff\n--- q.sql\n+++ q.sql\n@@ -1,2 +1 @@\n--- a comment\n select 1\n```\n",
+        expect![[r#"
+            replace q.sql: "-- a comment\nselect 1\n" -> "select 1\n"
+        "#]],
+    );
+    for answer in [
+        "### src/a.py\n```diff\n@@ -1 +1 @@\n-old\n+new\n```\n",
+        "### src/a.py\n```diff\n-old\n+new\n```\n",
+        "```diff src/a.py\n-old\n+new\n```\n",
+        "--- src/a.py\t2024-01-01\n+++ src/a.py\t2024-01-02\n@@ -1,1 +1,1 @@\n-old\n+new\n",
+        "{\"file\": \"src/a.py\", \"operation\": \"edit\", \"patch\": \"@@ -1 +1 @@\\n-old\\n+new\\n\"}",
+        "*** Begin Patch\n*** Update File: src/a.py\n@@ def f():\n-old\n+new\n*** End Patch\n",
+    ] {
+        assert_eq!(shown(answer, None), "replace src/a.py: \"old\\n\" -> \"new\\n\"\n", "{answer}");
+    }
+    // An illustration: no file, no place.
+    check(
+        "```diff\n-old\n+new\n```\n",
+        expect![[r#"
+        nothing
+    "#]],
+    );
+}
+
+#[test]
+fn a_patch_becomes_edits() {
+    check(
+        "```\n*** Begin Patch\n*** Add File: a.py\n+x = 1\n+\n*** Delete File: b.py\n*** Update File: c.py\n@@ class C:\n@@ def f(self):\n keep\n-old\n+new\n@@\n-x\n*** End of File\n*** End Patch\n```\n",
+        expect![[r#"
+            create a.py: "x = 1\n\n"
+            delete b.py
+            replace c.py: "keep\nold\n" -> "keep\nnew\n"
+            replace c.py: "x\n" -> ""
         "#]],
     );
 }

@@ -13,13 +13,14 @@
 //! anything outside the work tree, which is the sandbox's business.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 
 use sage_core::{BlobRef, CallId, FileState, WorkspaceEvent};
 
 use crate::call::{ToolCx, blocking};
 use crate::edits::line_diff_counts;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::path::WorkPath;
 use crate::snapshot::{
     Covers, Entry, Snapshot, SnapshotStore, StatCache, Trace, scan, state_on_disk,
@@ -98,13 +99,14 @@ impl<'a> Watched<'a> {
         rule: AfterCommand,
     ) -> Result<Effects> {
         let mut changes = self.sort(cx, rule).await?;
-        if changes.outside.keys().any(|path| is_ignore_file(path)) {
-            // Rules about what is ignored decide what is seen at all: they go back first.
-            let rules: BTreeMap<String, Option<Entry>> = std::mem::take(&mut changes.outside)
-                .into_iter()
-                .filter(|(path, _)| is_ignore_file(path))
-                .collect();
-            let back = self.put_back(rules)?;
+        let first: BTreeMap<String, Option<Entry>> = changes
+            .outside
+            .iter()
+            .filter(|(path, before)| decides_what_is_seen(self.workspace, path, before))
+            .map(|(path, before)| (path.clone(), before.clone()))
+            .collect();
+        if !first.is_empty() {
+            let back = self.put_back(first)?;
             changes = self.sort(cx, rule).await?;
             changes.already_back = back;
         }
@@ -149,7 +151,7 @@ impl<'a> Watched<'a> {
             // Seen from the disk: a snapshot cannot tell "gone" from "ignored now".
             let now = match after.entry(path.as_str()) {
                 Some(Entry::Uncovered { .. }) => difference.after,
-                _ => state_on_disk(self.workspace, &path)?,
+                _ => self.state(&path, difference.after)?,
             };
             if now == difference.before || self.is_a_tools(&self.workspace.activity(), &path, &now)
             {
@@ -165,6 +167,16 @@ impl<'a> Watched<'a> {
             }
         }
         Ok(changes)
+    }
+
+    /// What is at a path now; `hidden` where a folder on the way was closed to us.
+    fn state(&self, path: &WorkPath, hidden: Option<FileState>) -> Result<Option<FileState>> {
+        match state_on_disk(self.workspace, path) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+                Ok(hidden)
+            }
+            state => state,
+        }
     }
 
     fn is_a_tools(&self, activity: &Activity, path: &WorkPath, now: &Option<FileState>) -> bool {
@@ -224,31 +236,40 @@ impl<'a> Watched<'a> {
         let _lock = self.workspace.write_lock();
         for (path, before) in paths {
             let path = WorkPath::trusted(path);
-            let now = state_on_disk(self.workspace, &path)?;
+            let now = self.state(&path, None)?;
             let is_back = now == before.as_ref().map(Entry::state);
             if is_back || self.is_a_tools(&self.workspace.activity(), &path, &now) {
                 continue;
             }
-            let is_silent = before.is_none() && is_cache(path.as_str());
             let can_be = match (&before, &self.store) {
-                (None | Some(Entry::Link { .. } | Entry::Folder { .. }), _) => true,
                 (Some(Entry::File { hash, .. }), Some(store)) => store.has(hash),
-                (Some(_), _) => false,
+                (Some(Entry::File { .. }), None) | (Some(Entry::Uncovered { .. }), _) => false,
+                (None | Some(Entry::Link { .. } | Entry::Folder { .. }), _) => true,
             };
-            let named = match (can_be, is_silent) {
-                (true, false) => Some(&mut back.done),
-                (true, true) => None,
-                (false, _) => Some(&mut back.impossible),
-            };
-            if let Some(list) = named {
-                list.push(path.as_str().to_owned());
-            }
             if can_be {
                 traces.push(Trace { path, now, target: before });
+            } else {
+                back.impossible.push(path.as_str().to_owned());
             }
         }
         let is_kept = |path: &str| self.before.entry(path).is_some();
-        SnapshotStore::put_back(self.store.as_deref(), self.workspace, &traces, &is_kept)?;
+        let store = self.store.as_deref();
+        // What fails is found by looking, below.
+        SnapshotStore::put_back(store, self.workspace, &traces, &is_kept, &mut |_| Ok(()))?;
+        for trace in traces {
+            let before = trace.target.as_ref().map(Entry::state);
+            let is_new = before.is_none();
+            let is_folder = is_folder(&trace.now);
+            let path = trace.path.as_str().to_owned();
+            if self.state(&trace.path, trace.now)? != before {
+                // A new folder stays when something in it is ignored: tools make such folders.
+                if !(is_new && is_folder) {
+                    back.impossible.push(path);
+                }
+            } else if !(is_new && is_cache(&path)) {
+                back.done.push(path);
+            }
+        }
         Ok(back)
     }
 }
@@ -322,6 +343,8 @@ fn tell(effects: &mut Effects, back: &Back, rule: AfterCommand, is_certain: bool
 
 fn named(paths: &[String]) -> String {
     // A folder stands for what is in it.
+    let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    paths.sort_unstable();
     let mut shown: Vec<&str> = Vec::new();
     for path in paths {
         let is_inside =
@@ -342,8 +365,16 @@ fn is_cache(path: &str) -> bool {
     path.split('/').any(|name| CACHES.contains(&name)) || path.ends_with(".pyc")
 }
 
-fn is_ignore_file(path: &str) -> bool {
-    matches!(path.rsplit('/').next(), Some(".gitignore"))
+/// Whether a change hides other changes: rules about what is ignored, and folders that were closed. These
+/// go back first, and then the tree is looked at again.
+fn decides_what_is_seen(workspace: &Workspace, path: &str, before: &Option<Entry>) -> bool {
+    let is_folder_now = || WorkPath::trusted(path).under(workspace.root()).is_dir();
+    path.rsplit('/').next() == Some(".gitignore")
+        || (matches!(before, Some(Entry::Folder { .. })) && is_folder_now())
+}
+
+fn is_folder(state: &Option<FileState>) -> bool {
+    state.as_ref().is_some_and(|state| state.mode & FOLDER_MODE != 0)
 }
 
 #[cfg(test)]

@@ -211,8 +211,13 @@ const ESCAPED: std::ops::RangeInclusive<char> = '\u{F780}'..='\u{F7FF}';
 
 /// A file name as text, without loss.
 pub(crate) fn encode(name: &OsStr) -> String {
+    encode_bytes(name.as_encoded_bytes())
+}
+
+/// Like [`encode`], from the name's bytes.
+pub(crate) fn encode_bytes(name: &[u8]) -> String {
     let mut out = String::with_capacity(name.len());
-    for chunk in name.as_encoded_bytes().utf8_chunks() {
+    for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
             if ESCAPED.contains(&c) {
                 c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| out.push(escaped(byte)));

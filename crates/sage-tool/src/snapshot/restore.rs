@@ -113,31 +113,33 @@ impl SnapshotStore {
             }
         }
         let is_kept = |path: &str| target.entry(path).is_some();
-        Self::put_back(Some(self), workspace, &traces, &is_kept)?;
+        Self::put_back(Some(self), workspace, &traces, &is_kept, &mut Err)?;
         restored.paths = traces.iter().map(|trace| trace.path.as_str().to_owned()).collect();
         Ok(restored)
     }
 
     /// Puts each path back; folders that `is_kept` denies and that are empty then are removed. The
     /// caller holds the write lock. Without a store only what needs no content can be put back.
+    /// `on_error` decides whether the rest is still tried.
     pub(crate) fn put_back(
         store: Option<&Self>,
         workspace: &Workspace,
         traces: &[Trace],
         is_kept: &dyn Fn(&str) -> bool,
+        on_error: &mut dyn FnMut(Error) -> Result<()>,
     ) -> Result<()> {
         // Deepest first: what stands in the way of something else is gone before that is made.
         for trace in traces.iter().rev() {
-            clear(workspace, trace, is_kept)?;
+            clear(workspace, trace, is_kept).or_else(&mut *on_error)?;
         }
         for trace in traces {
-            make(store, workspace, trace)?;
+            make(store, workspace, trace).or_else(&mut *on_error)?;
         }
         // Modes of folders last: a read-only folder takes no new files.
         for trace in traces.iter().rev() {
             if let Some(Entry::Folder { mode, .. }) = &trace.target {
                 let at = trace.path.under(workspace.root());
-                set_mode(&at, *mode)?;
+                set_mode(&at, *mode).or_else(&mut *on_error)?;
             }
         }
         let mut activity = workspace.activity();

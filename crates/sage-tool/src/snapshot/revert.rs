@@ -7,7 +7,7 @@ use sage_core::FileState;
 use super::SnapshotStore;
 use super::manifest::Entry;
 use super::restore::{Trace, state_on_disk};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::path;
 use crate::workspace::{FOLDER_MODE, LINK_MODE, Workspace};
 
@@ -34,16 +34,13 @@ impl SnapshotStore {
             let target = state.as_ref().map(|state| self.entry_of(state)).transpose()?;
             traces.push(Trace { path, now, target });
         }
-        Self::put_back(Some(self), workspace, &traces, &|_| false)?;
+        Self::put_back(Some(self), workspace, &traces, &|_| false, &mut Err)?;
         Ok(traces.iter().map(|trace| trace.path.as_str().to_owned()).collect())
     }
 
     fn entry_of(&self, state: &FileState) -> Result<Entry> {
         if state.mode == LINK_MODE {
-            let target = String::from_utf8(self.read(&state.hash)?).map_err(|error| {
-                Error::Internal(format!("a link's target is not text: {error}"))
-            })?;
-            return Ok(Entry::Link { target });
+            return Ok(Entry::Link { target: path::encode_bytes(&self.read(&state.hash)?) });
         }
         if state.mode & FOLDER_MODE != 0 {
             return Ok(Entry::Folder { mode: state.mode & !FOLDER_MODE, closed: false });

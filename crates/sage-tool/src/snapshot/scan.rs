@@ -74,6 +74,9 @@ pub(crate) fn scan(
 ) -> Result<Scanned> {
     let mut manifest = Manifest::new(covers);
     let wanted = survey(workspace, covers, now_ns, &mut manifest)?;
+    if let Some(objects) = objects {
+        keep_links(&manifest, objects)?;
+    }
     let mut unread = Vec::new();
     {
         let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,6 +184,16 @@ fn survey(
         }
     }
     Ok(wanted)
+}
+
+/// Where links lead is in the manifest, but the log knows a link by its address alone.
+fn keep_links(manifest: &Manifest, objects: &Objects) -> Result<()> {
+    for entry in manifest.entries.values() {
+        if let Entry::Link { target } = entry {
+            objects.keep(path::decode(target).as_encoded_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 fn uncovered(manifest: &mut Manifest, path: String, stamp: &Stamp, mode: u32) {

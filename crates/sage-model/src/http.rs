@@ -25,6 +25,8 @@ use refusal::{explain, sort_status, wish};
 
 /// The longest error body that is read.
 const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
+/// A header value shorter than this is no secret, and replacing it would garble every message.
+const MIN_SECRET_BYTES: usize = 6;
 /// How long the body of an error may take.
 const ERROR_BODY_LIMIT: Duration = Duration::from_secs(5);
 /// How long a stream is listened to after its answer is complete, for the figures that may follow.
@@ -120,7 +122,7 @@ impl Http {
             .filter(|(_, value)| value.is_sensitive())
             .filter_map(|(_, value)| value.to_str().ok())
             .map(|value| value.trim_start_matches("Bearer ").to_owned())
-            .filter(|value| !value.is_empty())
+            .filter(|value| value.len() >= MIN_SECRET_BYTES)
             .collect();
         let headers = headers.into_iter().collect();
         Self { endpoint, headers, secrets, client: Mutex::new(None) }

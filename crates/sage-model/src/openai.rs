@@ -22,6 +22,9 @@ pub(crate) use decode::{read_usage, stream_error};
 /// The most times that one request is sent again in another form because the server refused a part.
 const MAX_NEGOTIATIONS: usize = 6;
 
+/// The room for an answer to a prompt that nearly fills the context.
+const SHORT_ANSWER_TOKENS: u32 = 1024;
+
 const PATH: [&str; 2] = ["chat", "completions"];
 
 /// A client of one endpoint.
@@ -39,6 +42,8 @@ pub(crate) struct Dialect {
     limit_switched: bool,
     format: Format,
     temperature: bool,
+    /// Of one request, not of the server: prompt and answer together did not fit.
+    is_short: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +98,7 @@ impl OpenAi {
                     Some(other) if n_negotiations < MAX_NEGOTIATIONS => {
                         n_negotiations += 1;
                         dialect = other;
-                        self.learn(&ask.facts.model, dialect);
+                        self.learn(&ask.facts.model, Dialect { is_short: false, ..dialect });
                     }
                     _ => return Err(refused.failure),
                 },
@@ -122,6 +127,7 @@ impl Dialect {
             limit_switched: false,
             format: Format::JsonSchema,
             temperature: true,
+            is_short: false,
         }
     }
 
@@ -171,18 +177,31 @@ impl Dialect {
             LimitName::Unnamed => None,
         };
         if let Some(name) = limit {
-            body.insert(name.to_owned(), json!(ask.max_output_tokens));
+            let most = if self.is_short { SHORT_ANSWER_TOKENS } else { u32::MAX };
+            body.insert(name.to_owned(), json!(ask.max_output_tokens.min(most)));
         }
         Value::Object(body)
     }
 
     /// The dialect without what the server just refused, if it named something that can be left out.
     fn without(self, refused: &Refused, body: &Value) -> Option<Self> {
-        if refused.failure.trouble != Trouble::Rejected
-            || !matches!(refused.status, Some(400 | 422))
-        {
+        if !matches!(refused.status, Some(400 | 422)) {
             return None;
         }
+        match refused.failure.trouble {
+            Trouble::Rejected => self.without_named(refused, body),
+            // Servers count the room for the answer too: a shorter one may still fit.
+            Trouble::TooLong => {
+                let limit = body.get("max_tokens").or_else(|| body.get("max_completion_tokens"));
+                let is_long = limit.and_then(Value::as_u64) > Some(SHORT_ANSWER_TOKENS.into());
+                (is_long && !self.is_short).then_some(Self { is_short: true, ..self })
+            }
+            _ => None,
+        }
+    }
+
+    /// The dialect without the parameter that the refusal names.
+    fn without_named(self, refused: &Refused, body: &Value) -> Option<Self> {
         let names = |name: &str| refused.said.contains(name);
         let sent = |name: &str| body.get(name).is_some();
         if sent("stream_options") && (names("stream_options") || names("include_usage")) {

@@ -26,11 +26,6 @@ struct Partial {
 }
 
 impl ToolDeltas {
-    /// Takes the `tool_calls` of one delta or message; anything that is not an array adds nothing.
-    pub(crate) fn add_all(&mut self, calls: &Value) -> Result<(), Failure> {
-        calls.as_array().into_iter().flatten().try_for_each(|call| self.add(call))
-    }
-
     /// Takes one element of `tool_calls`, or a legacy `function_call` wrapped like one.
     pub(crate) fn add(&mut self, call: &Value) -> Result<(), Failure> {
         let function = call.get("function").unwrap_or(call);
@@ -136,7 +131,7 @@ mod tests {
     fn check(deltas: &[Value], expected: &[(&str, &str, &str)]) {
         let mut calls = ToolDeltas::default();
         for delta in deltas {
-            calls.add_all(delta).unwrap();
+            delta.as_array().into_iter().flatten().for_each(|call| calls.add(call).unwrap());
         }
         let call = CallId { node: NodeId::plan(), attempt: 1, index: 4 };
         let calls = calls.finish(&call).unwrap();
@@ -185,7 +180,8 @@ mod tests {
         let mut calls = ToolDeltas::default();
         let many: Vec<Value> =
             (0..200).map(|n| json!({"index": n, "function": {"name": "x"}})).collect();
-        assert_eq!(calls.add_all(&json!(many)).unwrap_err().trouble, Trouble::TooBig);
+        let refused = many.iter().find_map(|call| calls.add(call).err()).unwrap();
+        assert_eq!(refused.trouble, Trouble::TooBig);
         let mut calls = ToolDeltas::default();
         calls.add(&json!({"index": 0, "function": {"arguments": "{\"a\":1}"}})).unwrap();
         let call = CallId { node: NodeId::plan(), attempt: 1, index: 1 };

@@ -67,9 +67,9 @@ impl Completion {
             }),
             _ => Step::Quiet,
         };
-        if let Some(calls) = delta.get("tool_calls").filter(|calls| !calls.is_null()) {
-            self.calls.add_all(calls)?;
-            step = Step::Token;
+        if let Some(calls) = delta.get("tool_calls").and_then(Value::as_array) {
+            calls.iter().try_for_each(|call| self.calls.add(call))?;
+            step = if calls.is_empty() { step } else { Step::Token };
         }
         if let Some(call) = delta.get("function_call").filter(|call| !call.is_null()) {
             self.calls.add(call)?;
@@ -77,7 +77,7 @@ impl Completion {
         }
         if let Some(text) = delta.get("refusal").and_then(Value::as_str) {
             self.refusal.push_str(text);
-            step = Step::Token;
+            step = if text.is_empty() { step } else { Step::Token };
         }
         // Reasoning is not part of the answer, but it shows that the model is at work.
         let is_thought = |name: &&str| {

@@ -277,3 +277,13 @@ async fn a_name_that_does_not_exist_fails_at_once() {
     let (found, kind, message) = trouble(ask("http://no-such-host.invalid:1").await.0);
     assert_eq!((found, kind), (Trouble::Refused, ErrorKind::ModelUnavailable), "{message}");
 }
+
+#[tokio::test]
+async fn a_handshake_that_is_not_answered_ends_at_the_limit_for_connecting() {
+    let server = Server::start(vec![says("plain")]);
+    let url = server.url().replace("http:", "https:");
+    let limits = CallTimeouts { connect: SHORT, ..PATIENT };
+    let (found, kind, message) = trouble(ask_with(&url, options(limits)).await.0);
+    assert_eq!((found, kind), (Trouble::ConnectTimeout, ErrorKind::ModelUnavailable), "{message}");
+    assert_eq!(server.n_requests(), 0);
+}

@@ -7,6 +7,8 @@
 )]
 
 mod budget;
+mod documents;
+mod fuzz;
 mod hostile;
 mod ollama;
 mod openai;

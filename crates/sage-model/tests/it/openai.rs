@@ -209,13 +209,21 @@ async fn a_refusal_that_names_nothing_is_final() {
     let error = ask(&server.url()).await.0.unwrap_err();
     assert_eq!(server.n_requests(), 1);
     assert_eq!(error.kind(), sage_core::ErrorKind::ModelAnswer);
-    let too_long = "This model's maximum context length is 8192 tokens, max_tokens ...";
-    let server = Server::start(vec![json_answer(
-        "400 Bad Request",
-        &json!({"error": {"message": too_long}}),
-    )]);
+}
+
+#[tokio::test]
+async fn a_prompt_that_leaves_little_room_gets_a_short_answer_and_one_too_long_is_told() {
+    let said =
+        "This model's maximum context length is 8192 tokens, however you requested 9000 tokens";
+    let refuse = || json_answer("400 Bad Request", &json!({"error": {"message": said}}));
+    let server = Server::start(vec![refuse(), says("short")]);
+    assert_eq!(ask(&server.url()).await.0.unwrap().message.text, "short");
+    let limits: Vec<Value> =
+        server.requests().iter().map(|request| request.body["max_tokens"].clone()).collect();
+    assert_eq!(limits, [8192, 1024]);
+    let server = Server::start(vec![refuse()]);
     let error = ask(&server.url()).await.0.unwrap_err();
-    assert!(error.is_too_long() && server.n_requests() == 1);
+    assert!(error.is_too_long() && server.n_requests() == 2, "{error}");
 }
 
 #[tokio::test]

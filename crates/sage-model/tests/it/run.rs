@@ -161,6 +161,14 @@ pub fn options(limits: CallTimeouts) -> RouterOptions {
     }
 }
 
+/// One try per call, and a provider that is asked however often it fails.
+pub fn single_try() -> RouterOptions {
+    let mut options = options(PATIENT);
+    options.retries.max_tries = 1;
+    options.health.failures_to_open = u32::MAX;
+    options
+}
+
 pub fn router_with(yaml: &str, log: &Arc<MemoryLog>, options: RouterOptions) -> Router {
     let config = ModelsConfig::load(yaml, Path::new("models.yaml")).unwrap();
     let keys = |name: &str| (name == "TEST_KEY").then(|| "sk-very-secret".to_owned());

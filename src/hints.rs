@@ -20,6 +20,11 @@ const RULES: &[Rule] = &[
     ),
     (
         ErrorKind::ModelUnavailable,
+        &["is not present"],
+        "get it with `ollama pull MODEL`, or choose another with `sage config set --role`",
+    ),
+    (
+        ErrorKind::ModelUnavailable,
         &["11434"],
         "start it with `ollama serve`, or choose other models with `sage config set --role`; `sage demo` needs none",
     ),

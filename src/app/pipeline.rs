@@ -119,7 +119,7 @@ impl Pipeline<'_> {
             keep_failed: settings.keep_failed(),
             rules_max_bytes: settings.rules_max_bytes(),
             output_schema: None,
-            session_id: self.cx.env.get("SAGE_SESSION_ID").map(str::to_owned),
+            session_id: None,
             trace_id: self.cx.env.get("SAGE_TRACE_ID").map(str::to_owned),
             routing: Value::Null,
         }

@@ -100,7 +100,7 @@ impl TerminalInteraction {
         for note in &review.notes {
             self.ui.aside(format!("{} {}", style::warning("note:"), printable(note)));
         }
-        self.ui.aside(format!("At most: {}", printable(&review.worst_case)));
+        self.ui.aside(format!("Worst case: {}", printable(&review.worst_case)));
     }
 
     async fn edit(&self, text: &str) -> Result<String, String> {

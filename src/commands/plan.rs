@@ -39,7 +39,7 @@ fn show(which: &PlanFileArgs, cx: &Context, settings: &Settings, ui: &Ui) -> Out
         ui.line(format!("{} {}", style::warning("note:"), printable(&note)));
     }
     let worst = cost::worst_case(&plan, &settings.limits(), &|_| None);
-    ui.line(format!("\nAt most: {worst}"));
+    ui.line(format!("\nWorst case: {worst}"));
     Ok(ExitCode::Done)
 }
 

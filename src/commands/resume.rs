@@ -11,6 +11,7 @@ use crate::app::{Interrupts, Pipeline, Who, answer_check, block_on, changed_limi
 use crate::cli::{LimitArgs, ModelArgs, ResumeArgs};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::panic_report;
 use crate::settings::Flags;
 use crate::ui::Ui;
 use crate::ui::live::Live;
@@ -40,10 +41,7 @@ pub fn take_up(
         sage_log::read_run(&runs.dir(&run)).map_err(|error| Failure::new(error.kind(), error))?;
     let options = sage_coder::options_of(&loaded.events).map_err(Failure::config)?;
     if let Some(torn) = &loaded.torn_tail {
-        ui.warn(format!(
-            "the last line of the log (line {}) was cut off and is dropped",
-            torn.line
-        ));
+        ui.warn(format!("the last line of the log (line {}) was torn and is dropped", torn.line));
     }
     let who = match options.mode {
         Mode::Silent => Who::Nobody(Decider::Mode),
@@ -62,6 +60,7 @@ pub fn take_up(
     let models = load_models(cx, &settings, models)?;
     let mut wiring = pipeline.wiring(who, Some(&models))?;
     wiring.check_answer = options.output_schema.as_ref().map(answer_check).transpose()?;
+    panic_report::note_log(runs.dir(&run));
     let ended = block_on(sage_coder::resume(&wiring, &run, &changed_limits(limits)))?;
     live.finish();
     let end = ended.map_err(|error| Failure::new(error.kind(), error))?;

@@ -16,6 +16,8 @@ use crate::cli::RunArgs;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, Outcome};
+use crate::panic_report;
+use crate::session;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use crate::ui::live::{Form, Live};
@@ -68,7 +70,11 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     options.clarify &= who == Who::Person && mode == Mode::Research;
     options.output_schema = schema;
     options.routing = routing_record(&settings, &args.models);
+    sage_coder::prepare_state(&wiring.state_dir)
+        .map_err(|error| Failure::new(error.kind(), error))?;
+    options.session_id = Some(session::current_or_new(cx)?.to_string());
     let id = new_run_id()?;
+    panic_report::note_log(Runs::new(cx.runs()).dir(&id));
     let ended = block_on(sage_coder::start(&wiring, id, options))?;
     live.finish();
     let end = ended.map_err(|error| Failure::new(error.kind(), error))?;

@@ -49,13 +49,16 @@ fn fresh_leaves_an_interrupted_run_alone() {
 }
 
 #[test]
-fn without_fresh_an_interrupted_run_is_pointed_out() {
+fn without_fresh_an_interrupted_run_to_the_same_goal_is_taken_up() {
     let world = World::new(PlannedBrain::hello());
     let args = ["run", PlannedBrain::HELLO_GOAL, "--auto"];
     assert_eq!(world.sandbox.sage(&args).env(KILL_AFTER, "12").run().signal, Some(9));
     let interrupted = world.sandbox.last_run().id();
     let output = world.sandbox.run(&args);
-    output.expect_code(0).expect_text(&interrupted).expect_text("sage resume");
+    output.expect_code(0).expect_text(&interrupted).expect_text("--fresh");
+    assert_eq!(world.sandbox.runs().len(), 1);
+    let planners = world.calls_by_role().into_iter().filter(|role| role == "planner").count();
+    assert_eq!(planners, 1, "what was paid is not paid again");
 }
 
 #[test]
@@ -163,7 +166,8 @@ fn a_profile_and_a_role_choose_the_model() {
     world.run_auto(&[]).expect_code(0);
     assert!(world.calls().iter().all(|call| call.model == "large-model"));
     let output = world.run_auto(&["--profile", "lrage"]);
-    output.expect_code(4).expect_text("lrage").expect_text("large");
+    assert!(matches!(output.code, Some(2 | 4)), "{output}");
+    output.expect_text("lrage").expect_text("large");
 }
 
 #[test]

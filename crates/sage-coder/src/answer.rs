@@ -73,14 +73,7 @@ pub(crate) async fn final_answer(cx: &Arc<RunCx>, all_done: bool) -> Result<()> 
 
 /// The checked answer, if the run has one.
 pub(crate) fn recorded(cx: &RunCx) -> Option<Value> {
-    let name = format!("gather:{NAME}");
-    cx.log.events().into_iter().rev().find_map(|event| match event.kind {
-        sage_core::EventKind::Tool(sage_core::ToolEvent::Finished {
-            call, tool, result, ..
-        }) if tool == name && call.node == NodeId::run() => {
-            let bytes = sage_core::Recorder::get(&*cx.log, &result).ok()?;
-            serde_json::from_slice(&bytes).ok()
-        }
-        _ => None,
-    })
+    let mut answers = survey::gathered(cx, NAME);
+    answers.retain(|(call, _)| call.node == NodeId::run());
+    answers.pop().map(|(_, answer)| answer)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sage_agent::{Agent, CallCounter, Conversation, Prompt, RefusedAnswer, TurnLimits};
 use sage_core::{
     AgentRole, Answer, BlobRef, CallId, Decider, EventKind, HumanEvent, NodeId, PlanDecision,
-    PlanReview, Question, Recorder, ReviewedPlan, Revise, RouteFeatures, RunEvent,
+    PlanReview, Progress, Question, Recorder, ReviewedPlan, Revise, RouteFeatures, RunEvent,
 };
 use sage_model::{ChatModel, ChatRequest, ResponseSchema};
 use sage_tool::Grant;
@@ -287,7 +287,11 @@ async fn review(cx: &Arc<RunCx>, plan: Plan, notes: Vec<String>) -> Result<Plan>
         (_, None) => Some(cx.wiring.approver),
     };
     let reviewed = match decider {
-        Some(by) => ReviewedPlan { decision: PlanDecision::Approved, by, edited: None },
+        Some(by) => {
+            let text = format!("worst case: {}", worst_case(cx, &plan));
+            cx.wiring.progress.progress(Progress::Notice { node: None, text });
+            ReviewedPlan { decision: PlanDecision::Approved, by, edited: None }
+        }
         None => cx.wiring.interaction.review_plan(review_of(cx, &plan, notes)).await,
     };
     let edited = reviewed.edited.is_some();

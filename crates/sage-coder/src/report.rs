@@ -44,6 +44,8 @@ pub struct Report {
     pub scripted: bool,
     /// The plan, if one was made.
     pub plan: Option<Plan>,
+    /// The most that the plan can cost, in words; for plans that were not carried out.
+    pub worst_case: Option<String>,
     /// What became of each task, in the plan's order.
     pub tasks: Vec<TaskReport>,
     /// Files that differ from before the run.
@@ -130,6 +132,9 @@ pub(crate) fn build(cx: &RunCx) -> Result<Report> {
     if cx.options.dry_run {
         report.diff = Some(diff(cx, &events, None)?);
     }
+    if let Some(plan) = report.plan.as_ref().filter(|_| report.outcome == RunOutcome::Planned) {
+        report.worst_case = Some(crate::planner::worst_case(cx, plan).to_string());
+    }
     report.answer = crate::answer::recorded(cx);
     Ok(report)
 }
@@ -177,6 +182,7 @@ fn blank(events: &[Event]) -> Report {
         dry_run: false,
         scripted: false,
         plan: None,
+        worst_case: None,
         tasks: Vec::new(),
         files: Vec::new(),
         checks: Vec::new(),

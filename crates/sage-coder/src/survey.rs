@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use sage_agent::Rules;
-use sage_core::{CallId, Past, Recorder};
+use sage_core::{CallId, Event, EventKind, Past, Recorder, ToolEvent};
 use sage_tool::{Grant, Workspace};
 use serde_json::Value;
 
@@ -87,6 +87,22 @@ pub(crate) fn rules(cx: &RunCx, files: &[String]) -> Result<Rules> {
     let sources = sage_agent::sources(cx.wiring.home.as_deref(), root, &folders)
         .map_err(|source| Error::Io { doing: "reading rules below", path: root.clone(), source })?;
     Ok(Rules::load(&sources)?)
+}
+
+/// The values that were gathered under `name`, with the calls that gathered them, in the log's order.
+pub(crate) fn gathered(cx: &RunCx, name: &str) -> Vec<(CallId, Value)> {
+    let tool_name = format!("gather:{name}");
+    let value_of = |event: Event| match event.kind {
+        EventKind::Tool(ToolEvent::Finished { call, tool, ok: true, result, .. })
+            if tool == tool_name =>
+        {
+            let bytes = cx.log.get(&result).ok()?;
+            let mut recorded: Value = serde_json::from_slice(&bytes).ok()?;
+            Some((call, recorded.get_mut("value")?.take()))
+        }
+        _ => None,
+    };
+    cx.log.events().into_iter().filter_map(value_of).collect()
 }
 
 /// Journals a value that the program computes from the world: computed once, then read from the log.

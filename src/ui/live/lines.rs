@@ -167,7 +167,8 @@ impl Lines {
                 let (effect, asked) =
                     self.effects.remove(call).unwrap_or((Effect::Read, String::new()));
                 // What only steers the conversation, and what the program does for itself, is detail.
-                let is_detail = effect == Effect::Control || call.node.is_reserved();
+                let is_own_step = tool.starts_with("gather:") || tool == sage_tool::CHECK;
+                let is_detail = effect == Effect::Control || call.node.is_reserved() || is_own_step;
                 let level = if is_detail { Level::Verbose } else { Level::Normal };
                 let asked =
                     if asked.is_empty() { String::new() } else { format!(" {}", short(&asked)) };
@@ -321,7 +322,8 @@ fn workspace_line(event: &WorkspaceEvent) -> (Level, String) {
             } else {
                 format!("{} {what}: {} {took}", style::error("failed:"), short(reason))
             };
-            (Level::Normal, line_of(Some(node), &text))
+            let is_detail = *passed && *kind == CheckKind::Lint;
+            (if is_detail { Level::Verbose } else { Level::Normal }, line_of(Some(node), &text))
         }
         WorkspaceEvent::RolledBack { node, paths, .. } => {
             let text = format!("{} {}", style::warning("took back:"), short(&paths.join(", ")));

@@ -175,6 +175,10 @@ fn payload(text: &str, side: &Side<'_>) -> Option<String> {
         for name in VOLATILE {
             fields.remove(*name);
         }
+        // Counted on the text before redaction, which only the recorded run saw.
+        if let Some(Value::Object(features)) = fields.get_mut("features") {
+            features.remove("prompt_tokens");
+        }
     }
     serde_json::to_string_pretty(&json).ok().map(|text| text.replace("\\n", "\n"))
 }

@@ -1,5 +1,6 @@
 //! The report as text: Goal, Plan, Actions, Outcome.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sage_core::{CheckKind, NodeId, RunOutcome};
@@ -66,6 +67,9 @@ fn plan(report: &Report, detail: Detail, width: usize) -> String {
     let mut text = draw::terminal(plan, &marks, width.saturating_sub(9));
     if report.outcome == RunOutcome::Planned {
         let _ = write!(text, "\n\n{}", draw::contracts(plan));
+        if let Some(worst_case) = &report.worst_case {
+            let _ = write!(text, "\n\nworst case: {worst_case}");
+        }
     } else {
         let lines: Vec<String> = report.tasks.iter().map(task_line).collect();
         let _ = write!(text, "\n\n{}", lines.join("\n"));
@@ -127,8 +131,7 @@ fn outcome(report: &Report) -> String {
     if !report.reason.is_empty() {
         let _ = write!(out, ": {}", report.reason);
     }
-    let ran: u64 =
-        report.checks.iter().filter(|check| check.passed).filter_map(|check| check.n_tests).sum();
+    let ran = tests_passed(&report.checks);
     let judged = report.checks.iter().any(|check| check.kind != CheckKind::Lint);
     if report.outcome == RunOutcome::Succeeded {
         if ran > 0 {
@@ -164,6 +167,21 @@ fn outcome(report: &Report) -> String {
     }
     let _ = write!(out, "\nlook:   sage runs show {run}   sage log {run}");
     out
+}
+
+/// Tests that passed at the end. The same test may run under several commands; the project's own last
+/// word has them all, so the tasks' commands count only where there is none.
+fn tests_passed(checks: &[CheckReport]) -> u64 {
+    let mut last: BTreeMap<(bool, &str), &CheckReport> = BTreeMap::new();
+    for check in checks {
+        last.insert((check.node == NodeId::run(), &check.command), check);
+    }
+    let ran = |of_run: bool| -> u64 {
+        let passed = last.iter().filter(|((run, _), check)| *run == of_run && check.passed);
+        passed.filter_map(|(_, check)| check.n_tests).sum()
+    };
+    let of_run = ran(true);
+    if of_run > 0 { of_run } else { ran(false) }
 }
 
 fn seconds(ms: u64) -> String {

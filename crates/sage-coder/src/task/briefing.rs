@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use sage_agent::Prompt;
-use sage_core::{AgentRole, EventKind, NodeId, Recorder, ToolEvent};
+use sage_core::{AgentRole, NodeId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -119,19 +119,12 @@ impl Attempt {
     }
 
     fn handovers(&self) -> Vec<(NodeId, String)> {
-        let name = format!("gather:{HANDOVER}");
         let mut found: Vec<(NodeId, String)> = Vec::new();
-        for event in self.cx.log.events() {
-            let EventKind::Tool(ToolEvent::Finished { call, tool, result, .. }) = event.kind else {
-                continue;
-            };
-            if tool != name || !self.task.dependencies.contains(&call.node) {
-                continue;
+        for (call, value) in crate::survey::gathered(&self.cx, HANDOVER) {
+            if self.task.dependencies.contains(&call.node) {
+                found.retain(|(node, _)| *node != call.node);
+                found.push((call.node, value.as_str().unwrap_or_default().to_owned()));
             }
-            let Ok(bytes) = self.cx.log.get(&result) else { continue };
-            let text: String = serde_json::from_slice(&bytes).unwrap_or_default();
-            found.retain(|(node, _)| *node != call.node);
-            found.push((call.node, text));
         }
         // The log's order of parallel tasks varies; the plan's does not.
         found.sort_by_key(|(node, _)| self.task.dependencies.iter().position(|id| id == node));

@@ -10,6 +10,7 @@ use super::changes::Changes;
 use super::implement::Written;
 use super::{Attempt, Failure};
 use crate::error::Result;
+use crate::plan::Task;
 use crate::project;
 
 /// Output of a failing command that the repair sees, in characters.
@@ -135,10 +136,7 @@ impl Attempt {
     pub(super) async fn verify(&self, briefing: &Briefing, round: u32) -> Result<Option<Failure>> {
         let accepted: Vec<String> = self.task.commands().into_iter().map(str::to_owned).collect();
         let (kind, commands) = if accepted.is_empty() {
-            // Later tasks write the tests of earlier ones, so only the last word counts as the project's.
-            let is_last =
-                !self.plan.nodes.iter().any(|task| task.dependencies.contains(&self.task.id));
-            let own = if is_last && self.task.assigned_agent != AgentRole::Architect {
+            let own = if self.has_the_last_word() {
                 self.cx.options.verify.clone().unwrap_or_else(|| briefing.project.verify_lines())
             } else {
                 Vec::new()
@@ -161,6 +159,20 @@ impl Attempt {
             }
         }
         Ok(None)
+    }
+
+    /// The project's own verification judges a task only when every other task is done before it:
+    /// others may be at work in the same tree, or write the tests of what this one writes.
+    fn has_the_last_word(&self) -> bool {
+        let is_code = matches!(
+            self.task.assigned_agent,
+            AgentRole::Coder | AgentRole::TestEngineer | AgentRole::Reviewer
+        );
+        let is_before = |other: &Task| {
+            other.id == self.task.id
+                || self.plan.compile().is_ok_and(|graph| graph.reaches(&other.id, &self.task.id))
+        };
+        is_code && self.plan.nodes.iter().all(is_before)
     }
 
     async fn run_check(
@@ -189,6 +201,11 @@ fn judge(command: &str, result: &CheckResult, must_run_tests: bool) -> Option<Fa
     if result.n_tests == Some(0) && !must_run_tests {
         // The project has a runner but no tests yet: no evidence, and no failure.
         return None;
+    }
+    if result.reason.starts_with("refused:") {
+        // No change of the files makes the policy say yes.
+        let summary = format!("`{command}` was {}", result.reason);
+        return Some(Failure { repairable: false, ..Failure::repairable(summary, String::new()) });
     }
     let why = match (result.timed_out, result.n_tests, result.exit_code) {
         (true, _, _) => "timed out".to_owned(),

@@ -30,7 +30,7 @@ impl Attempt {
             return Ok(Written::default());
         }
         let assignment = self.assignment(briefing, &briefing.files);
-        let mut conversation = Conversation::new(self.system(role, briefing), assignment);
+        let mut conversation = self.conversation(self.system(role, briefing), assignment);
         let agent = self.agent(role, self.grant_to_implement()?, 0);
         let new_files: BTreeSet<String> = self
             .task
@@ -46,6 +46,14 @@ impl Attempt {
             |progressed: &Progressed<'_>| only_new && new_files.is_subset(progressed.changed);
         let end = agent.work(&mut conversation, &stop).await?;
         Ok(written(end))
+    }
+
+    fn conversation(&self, system: String, message: String) -> Conversation {
+        let conversation = Conversation::new(system, message);
+        match self.task.target_files.as_slice() {
+            [only] => conversation.about(only.clone()),
+            _ => conversation,
+        }
     }
 
     /// A fresh conversation about a failed check.
@@ -64,7 +72,7 @@ impl Attempt {
         }
         message
             .push_str(&format!("\nit is not done yet: {}\n{}\n", failure.summary, failure.detail));
-        let mut conversation = Conversation::new(self.system(role, briefing), message);
+        let mut conversation = self.conversation(self.system(role, briefing), message);
         let agent = self.agent(role, self.grant()?, repairs);
         let end = agent.work(&mut conversation, &|_| false).await?;
         Ok(written(end))

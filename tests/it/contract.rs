@@ -178,12 +178,3 @@ fn a_plan_in_the_making_writes_nothing_whatever_the_model_says() {
     assert_no_crash(&output);
     assert_eq!(before.diff(&world.sandbox.tree()), "", "{output}");
 }
-
-#[test]
-fn the_worst_case_is_told_before_anything_is_approved() {
-    let mut world = World::new(PlannedBrain::hello());
-    let models = sage_testkit::ModelsYaml::openai(&world.server.url()).price(2.0, 8.0);
-    world.sandbox.models(&models);
-    let output = world.sandbox.run(&["run", PlannedBrain::HELLO_GOAL, "--plan-only"]);
-    output.expect_code(0).expect_text("worst case").expect_text("$");
-}

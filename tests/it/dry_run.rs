@@ -29,8 +29,8 @@ fn a_dry_run_does_everything_and_changes_nothing() {
 fn a_dry_run_shows_a_change_of_an_existing_file() {
     let task = PlannedTask::new("task_001", "Change one line").version(vec![FileWrite::replace(
         "long.py",
-        "return 300\n",
-        "return -300\n",
+        "def line_300(): return 300\n",
+        "def line_300(): return -300\n",
     )]);
     let world = World::in_project(&Fixture::delicate_files(), planned(vec![task]));
     let before = world.sandbox.full_tree();

@@ -101,3 +101,16 @@ fn the_environment_can_approve_and_the_log_says_so() {
     command.env("SAGE_NON_INTERACTIVE", "1").run().expect_code(0);
     assert_eq!(decisions(&world).pop().unwrap()["by"], "environment");
 }
+
+#[test]
+fn the_worst_case_is_told_before_anything_is_approved() {
+    let mut world = World::new(PlannedBrain::hello());
+    let models = sage_testkit::ModelsYaml::openai(&world.server.url()).price(2.0, 8.0);
+    world.sandbox.models(&models);
+    let mut terminal = world.sandbox.sage(&["run", PlannedBrain::HELLO_GOAL]).on_terminal();
+    terminal.expect("Worst case", PATIENCE);
+    terminal.expect("$", PATIENCE);
+    terminal.expect("[a]", PATIENCE);
+    terminal.send("r\n");
+    assert_eq!(terminal.wait(PATIENCE), Some(3), "{}", terminal.screen());
+}

@@ -116,7 +116,8 @@ fn tasks_that_need_a_failed_one_are_skipped_and_the_others_are_done_in_silence()
     let tasks = vec![
         task().version(vec![mean(WRONG)]).version(vec![]),
         PlannedTask::file("task_002", "docs/mean.md", "About the mean.\n").after(&["task_001"]),
-        PlannedTask::file("task_003", "docs/other.md", "About the rest.\n"),
+        PlannedTask::file("task_003", "docs/other.md", "About the rest.\n")
+            .verified_by("grep -q rest docs/other.md"),
     ];
     let world = World::in_project(&project(), planned(tasks));
     let output = world.sandbox.run(&["run", crate::support::GOAL, "--silent"]);

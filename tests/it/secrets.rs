@@ -16,12 +16,11 @@ const IN_ANSWER: &str = "https://user:hunter2-hunter2@db.example.invalid/x";
 fn no_secret_reaches_the_log_or_its_payloads() {
     let secret_file = format!("aws_access_key_id = {IN_FILE}\nregion = eu\n");
     let task = PlannedTask::new("task_001", format!("Use {IN_GOAL} wisely"))
-        .calling("read", &json!({"path": "settings.ini"}))
-        .calling("run", &json!({"command": format!("echo token={IN_OUTPUT}; env")}))
+        .looking("read", &json!({"path": "settings.ini"}))
+        .looking("run", &json!({"command": format!("echo token={IN_OUTPUT}; env")}))
         .version(vec![FileWrite::whole("out.txt", format!("url = {IN_ANSWER}\n"))])
         .targets(&["out.txt"])
         .verified_by(&format!("echo {IN_OUTPUT}; cat settings.ini out.txt"));
-    // The first version only reads; the second writes.
     let server = FakeOpenAi::with(planned(vec![task])).api_key(API_KEY).start();
     let mut sandbox = sandbox();
     Fixture::default().file("settings.ini", &secret_file).lay_into(&sandbox);

@@ -11,7 +11,7 @@ use sage_testkit::{
 use serde_json::{Value, json};
 
 /// The variable that makes the process kill itself right after appending the event of that number.
-pub const KILL_AFTER: &str = "SAGE_TEST_KILL_AFTER";
+pub const KILL_AFTER: &str = "SAGE_FAULT_KILL_AFTER_SEQ";
 
 /// Any goal; the fake models know what to do without reading it.
 pub const GOAL: &str = "Do what the plan says";

@@ -171,6 +171,11 @@ impl PlannedBrain {
         of_task.len() - 1
     }
 
+    /// Whether the task was worked on before: then whoever asks again wants a repair.
+    fn knows(&self, task: &str) -> bool {
+        self.asked.lock().unwrap().contains_key(task)
+    }
+
     fn find(&self, request: &SeenRequest) -> Option<&PlannedTask> {
         if let Some(id) = (self.recognise.task)(request) {
             return self.tasks.iter().find(|task| task.id == id);
@@ -185,7 +190,13 @@ impl PlannedBrain {
 
     fn work(&self, task: &PlannedTask, request: &SeenRequest) -> Reply {
         let finish = json!({"summary": format!("{} is done", task.description)});
-        if waits_for_more(request) {
+        let n_turns = request.messages.iter().filter(|m| m.speaker == Speaker::Assistant).count();
+        let looks = request.offers("write") && !task.looks.is_empty();
+        if looks && n_turns == 0 && !self.knows(&task.id) {
+            return Reply { tool_calls: task.looks.clone(), ..Reply::default() };
+        }
+        let has_looked = looks && n_turns == 1;
+        if waits_for_more(request) && !has_looked {
             return Reply::tool("finish", finish);
         }
         let version = self.version(&task.id, request).min(task.versions.len().saturating_sub(1));

@@ -114,6 +114,8 @@ pub struct PlannedTask {
     pub verification: String,
     /// Further fields of the node.
     pub extra: Value,
+    /// Tools that are called in a turn of their own before the first version, where tools are offered.
+    pub looks: Vec<WantedTool>,
     /// What is done at the first asking, at the second, and so on; the last one from then on.
     pub versions: Vec<Version>,
     /// How long the model thinks about it.
@@ -131,6 +133,7 @@ impl PlannedTask {
             target_files: Vec::new(),
             verification: String::new(),
             extra: json!({}),
+            looks: Vec::new(),
             versions: Vec::new(),
             delay: Duration::ZERO,
         }
@@ -161,6 +164,14 @@ impl PlannedTask {
         }
         let tool = WantedTool { name: name.to_owned(), arguments: arguments.to_string() };
         self.versions.last_mut().expect("there is one").tools.push(tool);
+        self
+    }
+
+    /// Calls a tool in a turn before anything is done, so that its result is seen.
+    #[must_use]
+    pub fn looking(mut self, name: &str, arguments: &Value) -> Self {
+        let tool = WantedTool { name: name.to_owned(), arguments: arguments.to_string() };
+        self.looks.push(tool);
         self
     }
 

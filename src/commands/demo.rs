@@ -109,7 +109,12 @@ fn play(args: &DemoArgs, cx: &Context, folder: &Path, ui: &Arc<Ui>) -> Outcome {
     })?;
     live.finish();
     let end = ended?;
-    let show = Show { json: args.output.json, explain_routing: false, last_message: None };
+    let show = Show {
+        json: args.output.json,
+        explain_routing: false,
+        last_message: None,
+        next_steps: args.keep,
+    };
     finish(&end, &settings, &show, ui)
 }
 

@@ -64,5 +64,10 @@ pub fn take_up(
     let ended = block_on(sage_coder::resume(&wiring, &run, &changed_limits(limits)))?;
     live.finish();
     let end = ended.map_err(|error| Failure::new(error.kind(), error))?;
-    finish(&end, &settings, &Show { json, explain_routing, last_message: None }, ui)
+    finish(
+        &end,
+        &settings,
+        &Show { json, explain_routing, last_message: None, next_steps: true },
+        ui,
+    )
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sage_coder::{Detail, Mode, RunEnd};
+use sage_coder::{Detail, Form, Mode, RunEnd};
 use sage_core::{Decider, RunId};
 use sage_log::Runs;
 use serde_json::Value;
@@ -20,7 +20,7 @@ use crate::panic_report;
 use crate::session;
 use crate::settings::Settings;
 use crate::ui::Ui;
-use crate::ui::live::{Form, Live};
+use crate::ui::live::{self, Live};
 
 /// Runs the command.
 pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
@@ -82,6 +82,7 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
         json: args.output.json,
         explain_routing: args.explain_routing,
         last_message: args.output_last_message.as_deref(),
+        next_steps: true,
     };
     finish(&end, &settings, &show, ui)
 }
@@ -94,6 +95,8 @@ pub struct Show<'a> {
     pub explain_routing: bool,
     /// Where the final answer goes.
     pub last_message: Option<&'a Path>,
+    /// Whether the project stays, so that there are next steps.
+    pub next_steps: bool,
 }
 
 /// Prints the report and gives the exit code.
@@ -104,7 +107,8 @@ pub fn finish(end: &RunEnd, settings: &Settings, show: &Show<'_>, ui: &Ui) -> Ou
         _ => Detail::Summary,
     };
     if !show.json {
-        ui.text(sage_coder::render(&end.report, detail, ui.width));
+        let form = Form { detail, width: ui.width, next_steps: show.next_steps };
+        ui.text(sage_coder::render(&end.report, form));
         if show.explain_routing && detail < Detail::Debug && !end.report.routing.is_empty() {
             ui.line(format!("Routing\n  {}", end.report.routing.join("\n  ")));
         }
@@ -112,7 +116,10 @@ pub fn finish(end: &RunEnd, settings: &Settings, show: &Show<'_>, ui: &Ui) -> Ou
     if let Some(path) = show.last_message {
         let message = match &end.report.answer {
             Some(answer) => format!("{answer}\n"),
-            None => sage_coder::render(&end.report, Detail::Summary, ui.width),
+            None => {
+                let form = Form { detail: Detail::Summary, width: ui.width, next_steps: false };
+                sage_coder::render(&end.report, form)
+            }
         };
         std::fs::write(path, message).map_err(|error| {
             Failure::environment(format!("writing the final answer to {}", path.display()))
@@ -143,8 +150,8 @@ fn error_chain(error: &dyn std::error::Error) -> String {
 }
 
 /// How a run is shown while it goes on.
-pub const fn form(json: bool, explain_routing: bool) -> Form {
-    if json { Form::Json } else { Form::Lines { explain_routing } }
+pub const fn form(json: bool, explain_routing: bool) -> live::Form {
+    if json { live::Form::Json } else { live::Form::Lines { explain_routing } }
 }
 
 /// The mode in effect.

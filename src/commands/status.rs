@@ -205,7 +205,7 @@ impl Standing {
             |limit: Option<String>| limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
         let scripted = if total.scripted_calls > 0 { " (scripted answers)" } else { "" };
         format!(
-            "{} calls{}{scripted}, {} tokens{}, ${:.4}{}",
+            "{}{} calls{scripted}, {}{} tokens, ${:.4}{}",
             total.calls,
             of(self.limits.calls.map(|n| n.to_string())),
             total.usage.total(),

@@ -288,8 +288,9 @@ async fn review(cx: &Arc<RunCx>, plan: Plan, notes: Vec<String>) -> Result<Plan>
     };
     let reviewed = match decider {
         Some(by) => {
-            let text = format!("worst case: {}", worst_case(cx, &plan));
-            cx.wiring.progress.progress(Progress::Notice { node: None, text });
+            let worst_case = worst_case(cx, &plan).to_string();
+            let drawing = graph_drawing(cx, &plan);
+            cx.wiring.progress.progress(Progress::Plan { drawing, worst_case });
             ReviewedPlan { decision: PlanDecision::Approved, by, edited: None }
         }
         None => cx.wiring.interaction.review_plan(review_of(cx, &plan, notes)).await,
@@ -340,9 +341,13 @@ fn review_of(cx: &Arc<RunCx>, plan: &Plan, notes: Vec<String>) -> PlanReview {
 
 /// The plan as people see it before they approve: the DAG and the contracts.
 pub(crate) fn drawing(cx: &RunCx, plan: &Plan) -> String {
+    format!("{}\n\n{}", graph_drawing(cx, plan), draw::contracts(plan))
+}
+
+fn graph_drawing(cx: &RunCx, plan: &Plan) -> String {
     let model = |task: &Task| facts_for(&*cx.model, task).map(|facts| facts.model);
     let marks = draw::Marks { model: &model, state: &|_| None };
-    format!("{}\n\n{}", draw::terminal(plan, &marks, cx.wiring.width), draw::contracts(plan))
+    draw::terminal(plan, &marks, cx.wiring.width)
 }
 
 /// The most that the plan can cost under its budgets.

@@ -21,7 +21,7 @@ use crate::state;
 
 mod render;
 
-pub use render::{Detail, render};
+pub use render::{Detail, Form, render};
 
 /// Everything worth telling about a run.
 #[derive(Debug, Clone, Serialize)]

@@ -22,6 +22,13 @@ pub enum Progress {
         /// The next piece, decoded with replacement characters.
         delta: String,
     },
+    /// A plan that nobody is asked about is about to be carried out.
+    Plan {
+        /// The plan drawn for a terminal.
+        drawing: String,
+        /// The most that it can cost, in words.
+        worst_case: String,
+    },
     /// Something worth telling that is not a fact of the run, such as a wait before a retry.
     Notice {
         /// The node concerned, if one is.

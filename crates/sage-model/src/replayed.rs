@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sage_core::{
-    AgentRole, BlobRef, CallId, ErrorKind, Event, EventKind, ModelEvent, NodeId, Recorder,
-};
+use sage_core::{BlobRef, CallId, ErrorKind, Event, EventKind, ModelEvent, Recorder};
 use serde_json::Value;
 
 use crate::config::ModelsConfig;
 use crate::recorded::request_bytes;
+use crate::router::pins::{Pins, Slot};
 use crate::{ChatModel, ChatRequest, ChatResponse, DeltaSink, Error, ModelFacts, Result};
 
 /// The most differences that are kept; the first ones say what changed.
@@ -34,8 +33,8 @@ pub struct Difference {
 /// A model that answers from a log.
 pub struct Replayed {
     past: BTreeMap<CallId, PastCall>,
-    /// Models chosen, by attempt and role: call index and model.
-    routed: BTreeMap<(NodeId, u32, AgentRole), Vec<(u32, String)>>,
+    /// Models chosen.
+    routed: Pins,
     config: ModelsConfig,
     blobs: Arc<dyn Recorder>,
     live: Arc<dyn Recorder>,
@@ -63,7 +62,7 @@ impl Replayed {
         config: ModelsConfig,
     ) -> Self {
         let mut past: BTreeMap<CallId, PastCall> = BTreeMap::new();
-        let mut routed: BTreeMap<_, Vec<(u32, String)>> = BTreeMap::new();
+        let mut routed = Pins::default();
         for event in events {
             let EventKind::Model(event) = &event.kind else { continue };
             match event {
@@ -76,9 +75,8 @@ impl Replayed {
                 ModelEvent::Failed { call, error, message } => {
                     past.entry(call.clone()).or_default().failed = Some((*error, message.clone()));
                 }
-                ModelEvent::Routed { call, role, chosen, .. } => {
-                    let slot = (call.node.clone(), call.attempt, *role);
-                    routed.entry(slot).or_default().push((call.index, chosen.clone()));
+                ModelEvent::Routed { call, role, features, chosen, .. } => {
+                    routed.put(Slot::of(call, *role, features), call.index, chosen);
                     past.entry(call.clone()).or_default().told.push(event.clone());
                 }
                 ModelEvent::TryFailed { call, .. } => {
@@ -165,16 +163,11 @@ impl ChatModel for Replayed {
     }
 
     fn facts(&self, request: &ChatRequest) -> Result<ModelFacts> {
-        let (call, role) = (&request.call, request.role);
-        let routed = self.routed.get(&(call.node.clone(), call.attempt, role));
-        let earlier = routed.and_then(|all| all.iter().rev().find(|(at, _)| *at < call.index));
-        let own = || routed.and_then(|all| all.iter().find(|(at, _)| *at == call.index));
-        let name = match (earlier.or_else(own), &request.fixed_model) {
-            (Some((_, chosen)), _) => chosen,
-            (None, Some(fixed)) => fixed,
-            (None, None) => &self.config.route(role).primary,
-        };
-        Ok(self.config.resolve(name).facts)
+        let slot = Slot::of(&request.call, request.role, &request.features);
+        let chosen = self.routed.get(&slot, request.call.index);
+        let usual = || self.config.route(request.role).primary.clone();
+        let name = chosen.or_else(|| request.fixed_model.clone()).unwrap_or_else(usual);
+        Ok(self.config.resolve(&name).facts)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Chooses a model for each attempt of each task and gets an answer out of it: retries, then the role's
 //! fallback, then an error that lists what was tried.
 //!
-//! Invariants: the model of a (node, attempt, role) changes only when it becomes unavailable, and each
+//! Invariants: the model of a conversation changes only when it becomes unavailable, and each
 //! choice is a `model.routed` event; a call is over within [`CallTimeouts::whole`]; no model is tried
 //! more often than [`RetryRules`] says. Choosing is `router/route.rs`, remembering is `router/pins.rs`.
 
-mod pins;
+pub(crate) mod pins;
 mod route;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,8 +96,8 @@ impl Router {
     /// order, before the first request.
     pub fn apply(&self, event: &Event) {
         match &event.kind {
-            EventKind::Model(ModelEvent::Routed { call, role, chosen, .. }) => {
-                self.pins().put(Slot::of(call, *role), call.index, chosen);
+            EventKind::Model(ModelEvent::Routed { call, role, features, chosen, .. }) => {
+                self.pins().put(Slot::of(call, *role, features), call.index, chosen);
             }
             EventKind::Model(ModelEvent::Answered {
                 call,
@@ -149,7 +149,7 @@ impl Router {
     /// The model that the request belongs to by now, or the one that the policy chooses.
     fn current(&self, request: &ChatRequest) -> (Vec<Candidate>, Choice) {
         let candidates = self.candidates_for(request);
-        let pinned = self.pins().get(&Slot::of(&request.call, request.role), request.call.index);
+        let pinned = self.pins().get(&slot_of(request), request.call.index);
         let choice = choose(&self.config, request, &candidates, pinned.as_deref());
         (candidates, choice)
     }
@@ -158,7 +158,7 @@ impl Router {
     /// model before its process died goes on with that.
     fn latest(&self, request: &ChatRequest) -> (Vec<Candidate>, Choice) {
         let candidates = self.candidates_for(request);
-        let slot = Slot::of(&request.call, request.role);
+        let slot = slot_of(request);
         let pinned = self.pins().latest(&slot, request.call.index);
         let mut choice = choose(&self.config, request, &candidates, pinned.as_deref());
         let is_free = |choice: &Choice| {
@@ -193,7 +193,7 @@ impl Router {
             }
             .into(),
         )?;
-        let slot = Slot::of(&request.call, request.role);
+        let slot = slot_of(request);
         self.pins().put(slot, request.call.index, &chosen.name);
         Ok(())
     }
@@ -201,6 +201,10 @@ impl Router {
     fn no_answer(&self, request: &ChatRequest, tried: Vec<Tried>) -> Error {
         Error::NoAnswer { role: request.role, tried }
     }
+}
+
+fn slot_of(request: &ChatRequest) -> Slot {
+    Slot::of(&request.call, request.role, &request.features)
 }
 
 #[async_trait]

@@ -98,12 +98,12 @@ fn check_whole(
         |problems: Vec<String>| Checked { what: "environment and flags".to_owned(), problems };
     let settings = match app::settings(cx, flags) {
         Ok(settings) => settings,
-        Err(failure) => return vec![whole(lines_of(&failure.error))],
+        Err(failure) => return vec![whole(causes(&failure.error))],
     };
     let source = ModelsSource::find(cx, &settings);
     let problems = match app::load_models(cx, &settings, &args.models) {
         Ok(_) => Vec::new(),
-        Err(failure) => lines_of(&failure.error),
+        Err(failure) => vec![format!("{:#}", failure.error)],
     };
     match source {
         ModelsSource::Named { ref path, .. } => vec![Checked { what: cx.shown(path), problems }],
@@ -111,9 +111,8 @@ fn check_whole(
     }
 }
 
-fn lines_of(error: &anyhow::Error) -> Vec<String> {
-    match error.chain().nth(1) {
-        Some(cause) => cause.to_string().lines().map(str::to_owned).collect(),
-        None => vec![error.to_string()],
-    }
+/// The problems below the error's own line, one per line.
+fn causes(error: &anyhow::Error) -> Vec<String> {
+    let cause = error.chain().nth(1).map_or_else(|| error.to_string(), ToString::to_string);
+    cause.lines().map(str::to_owned).collect()
 }

@@ -49,10 +49,15 @@ impl Lines {
             Progress::Text { call, delta } | Progress::Output { call, delta } => {
                 if self.level >= Level::Debug { self.output(call, delta) } else { Vec::new() }
             }
+            Progress::Plan { drawing, worst_case } if self.level >= Level::Normal => {
+                let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();
+                lines.push(format!("worst case: {worst_case}"));
+                lines
+            }
             Progress::Notice { node, text } if self.level >= Level::Normal => {
                 vec![line_of(node.as_ref(), &short(text))]
             }
-            Progress::Notice { .. } => Vec::new(),
+            Progress::Plan { .. } | Progress::Notice { .. } => Vec::new(),
         }
     }
 

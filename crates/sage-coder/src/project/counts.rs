@@ -276,8 +276,8 @@ impl Tally {
         }
     }
 
-    /// `== 1 failed, 2 passed, 1 skipped in 0.12s ==`, `no tests ran in 0.01s`; the built-in runner
-    /// prints the same without a time.
+    /// `== 1 failed, 2 passed, 1 skipped in 0.12s ==`, `no tests ran in 0.01s`; so does the
+    /// built-in runner.
     fn pytest(&mut self, text: &str, words: &Words<'_>) -> bool {
         if words.0.starts_with(&["no", "tests", "ran"]) || words.0 == ["no", "tests", "ran"] {
             self.said_none = true;

@@ -10,10 +10,11 @@ import sys
 HERE = os.getcwd()
 # The library comes first: no file of the project may stand in for a module that this runner needs.
 sys.path[:] = [entry for entry in sys.path if os.path.isabs(entry) and entry != HERE]
-import importlib.util, inspect, traceback, unittest
+import importlib.util, inspect, time, traceback, unittest
 
 SKIPPED_FOLDERS = {"node_modules", "venv", "__pycache__", "site-packages", "build", "dist"}
 VALUED = {"-k", "-p", "-W", "-c", "-o", "-m", "--rootdir", "--maxfail", "--tb", "--durations"}
+BEGAN = time.monotonic()
 passed, failed, skipped = [], [], []
 
 
@@ -170,10 +171,10 @@ def main(arguments):
             run(file, [node.split("[")[0] for node in nodes],
                 lambda name: not terms or any(term in name.lower() for term in terms))
     skips = f", {len(skipped)} skipped" if skipped else ""
+    counts = f"{len(passed)} passed, {len(failed)} failed" if passed or failed else "no tests ran"
+    print(f"{counts}{skips} in {time.monotonic() - BEGAN:.2f}s")
     if not passed and not failed:
-        print(f"no tests ran{skips}")
         return 5
-    print(f"{len(passed)} passed, {len(failed)} failed{skips}")
     return 1 if failed else 0
 
 

@@ -19,9 +19,21 @@ pub enum Detail {
     Debug,
 }
 
+/// How the report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// How much to tell.
+    pub detail: Detail,
+    /// Columns that drawings may take.
+    pub width: usize,
+    /// Whether to name the commands that come next; they need a project that stays.
+    pub next_steps: bool,
+}
+
 /// The report as plain text, without colour, ending in a newline.
 #[must_use]
-pub fn render(report: &Report, detail: Detail, width: usize) -> String {
+pub fn render(report: &Report, form: Form) -> String {
+    let Form { detail, width, next_steps } = form;
     let mut out = String::new();
     section(&mut out, "Goal", &report.goal);
     if report.scripted {
@@ -38,7 +50,7 @@ pub fn render(report: &Report, detail: Detail, width: usize) -> String {
         let diff = if diff.is_empty() { "(no changes)" } else { diff.trim_end() };
         let _ = write!(out, "Diff (dry run: nothing in the work tree was changed)\n{diff}\n\n");
     }
-    section(&mut out, "Outcome", &outcome(report));
+    section(&mut out, "Outcome", &outcome(report, next_steps));
     out
 }
 
@@ -126,7 +138,7 @@ fn check_line(check: &CheckReport) -> String {
     format!("{word:<8} {} ({tests}{exit}{seconds}, {node}, log #{})", check.command, check.seq)
 }
 
-fn outcome(report: &Report) -> String {
+fn outcome(report: &Report, next_steps: bool) -> String {
     let mut out = outcome_word(report.outcome).to_owned();
     if !report.reason.is_empty() {
         let _ = write!(out, ": {}", report.reason);
@@ -152,6 +164,9 @@ fn outcome(report: &Report) -> String {
         report.usd,
         seconds(report.duration_ms)
     );
+    if !next_steps {
+        return out;
+    }
     let run = &report.run;
     match report.outcome {
         RunOutcome::Planned => {

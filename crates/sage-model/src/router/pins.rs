@@ -1,37 +1,40 @@
-//! Which model an attempt has. Each change is kept with the call at which it was made, so that a call
+//! Which model a conversation has. Each change is kept with the call at which it was made, so that a call
 //! which is asked again (by a resumed run) sees the model that it saw the first time.
 
 use std::collections::BTreeMap;
 
-use sage_core::{AgentRole, CallId, NodeId};
+use sage_core::{AgentRole, CallId, NodeId, RouteFeatures};
 
-/// Whose model it is.
+/// Whose model it is: one conversation's. A repair begins a new conversation with one failure more,
+/// which is when a trigger on failures may choose another model.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     node: NodeId,
     attempt: u32,
     role: AgentRole,
+    failures: u32,
 }
 
 impl Slot {
-    pub(super) fn of(call: &CallId, role: AgentRole) -> Self {
-        Self { node: call.node.clone(), attempt: call.attempt, role }
+    pub(crate) fn of(call: &CallId, role: AgentRole, features: &RouteFeatures) -> Self {
+        let failures = features.failure_count;
+        Self { node: call.node.clone(), attempt: call.attempt, role, failures }
     }
 }
 
-/// The choices made so far; one or two per attempt and role.
+/// The choices made so far; one or two per conversation.
 #[derive(Debug, Default)]
-pub(super) struct Pins(BTreeMap<Slot, Vec<(u32, String)>>);
+pub(crate) struct Pins(BTreeMap<Slot, Vec<(u32, String)>>);
 
 impl Pins {
     /// Notes that the call with this index chose `model`.
-    pub(super) fn put(&mut self, slot: Slot, index: u32, model: &str) {
+    pub(crate) fn put(&mut self, slot: Slot, index: u32, model: &str) {
         self.0.entry(slot).or_default().push((index, model.to_owned()));
     }
 
     /// The model that the call with this index begins with: the last choice of an earlier call, else the
     /// first that this call made itself.
-    pub(super) fn get(&self, slot: &Slot, index: u32) -> Option<String> {
+    pub(crate) fn get(&self, slot: &Slot, index: u32) -> Option<String> {
         let choices = self.0.get(slot)?;
         let earlier = choices.iter().rev().find(|(at, _)| *at < index);
         let own = || choices.iter().find(|(at, _)| *at == index);
@@ -39,7 +42,7 @@ impl Pins {
     }
 
     /// The model that the call with this index ended with.
-    pub(super) fn latest(&self, slot: &Slot, index: u32) -> Option<String> {
+    pub(crate) fn latest(&self, slot: &Slot, index: u32) -> Option<String> {
         let choices = self.0.get(slot)?;
         choices.iter().rev().find(|(at, _)| *at <= index).map(|(_, model)| model.clone())
     }
@@ -52,7 +55,8 @@ mod tests {
     #[test]
     fn a_call_sees_the_model_that_it_saw_the_first_time() {
         let call = CallId { node: NodeId::plan(), attempt: 1, index: 1 };
-        let slot = Slot::of(&call, AgentRole::Coder);
+        let first = RouteFeatures::default();
+        let slot = Slot::of(&call, AgentRole::Coder, &first);
         let mut pins = Pins::default();
         assert_eq!(pins.get(&slot, 1), None);
         pins.put(slot.clone(), 1, "primary");
@@ -66,6 +70,8 @@ mod tests {
             assert_eq!(pins.get(&slot, index).as_deref(), Some(begins), "{index}");
             assert_eq!(pins.latest(&slot, index).as_deref(), Some(ends), "{index}");
         }
-        assert_eq!(pins.get(&Slot::of(&call, AgentRole::Reviewer), 1), None);
+        assert_eq!(pins.get(&Slot::of(&call, AgentRole::Reviewer, &first), 1), None);
+        let repair = RouteFeatures { failure_count: 1, ..first };
+        assert_eq!(pins.get(&Slot::of(&call, AgentRole::Coder, &repair), 6), None);
     }
 }

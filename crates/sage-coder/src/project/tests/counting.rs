@@ -23,10 +23,10 @@ fn pytest() {
 
 #[test]
 fn the_built_in_runner() {
-    check("2 passed, 0 failed\n", 2, 0);
-    check("FAILED tests/test_a.py::test_b\n...\n2 passed, 1 failed, 1 skipped\n", 3, 1);
-    check("no tests ran\n", 0, 0);
-    check("no tests ran, 1 skipped\n", 0, 0);
+    check("2 passed, 0 failed in 0.01s\n", 2, 0);
+    check("FAILED tests/test_a.py::test_b\n...\n2 passed, 1 failed, 1 skipped in 1.20s\n", 3, 1);
+    check("no tests ran in 0.00s\n", 0, 0);
+    check("no tests ran, 1 skipped in 0.00s\n", 0, 0);
 }
 
 #[test]

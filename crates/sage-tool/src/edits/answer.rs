@@ -5,7 +5,7 @@
 
 use super::error::{ParseError, ParseErrorKind};
 use super::fence::{Fence, FenceEnd};
-use super::labels::{label, label_in_comment, path_in_prose};
+use super::labels::{label, label_in_comment, label_with_blanks, path_in_prose};
 use super::language::{Fit, fit, is_prose};
 use super::{Edit, begin_patch, json_patch, search_replace, udiff};
 
@@ -179,7 +179,10 @@ impl<'a> Reader<'a> {
                 is_fenced = true;
             } else {
                 let named = label(line).or_else(|| label_in_comment(line));
-                return named.or_else(|| path_in_prose(line)).or_else(|| self.open_path());
+                return named
+                    .or_else(|| path_in_prose(line))
+                    .or_else(|| label_with_blanks(line))
+                    .or_else(|| self.open_path());
             }
         }
         self.open_path()

@@ -192,9 +192,9 @@ pub(super) fn label(line: &str) -> Option<String> {
         Some((before, note)) if is_words(note.trim_end_matches(')')) => before.trim(),
         _ => bare,
     };
-    let (words, rest) = match bare.split_once(':') {
-        Some((words, rest)) if !rest.trim().is_empty() => (words, rest),
-        _ => bare.rsplit_once(char::is_whitespace).unwrap_or(("", bare)),
+    let (words, rest) = match bare.rsplit_once([' ', '\t']) {
+        Some(parts) => parts,
+        None => bare.split_once(':').unwrap_or(("", bare)),
     };
     if !is_words(words) {
         return None;
@@ -215,6 +215,20 @@ pub(super) fn label_in_comment(line: &str) -> Option<String> {
         return None;
     }
     label(body)
+}
+
+/// A path with blanks in it, alone on its line. Only for blocks that need an existing file: a sentence
+/// that looks like one then names a file that does not exist.
+pub(super) fn label_with_blanks(line: &str) -> Option<String> {
+    const MAX_WORDS: usize = 6;
+    let text = line.trim().trim_end_matches(':').trim_matches(['`', '*', '"', '\'']).trim();
+    let n_words = text.split(' ').count();
+    let is_odd = |c: char| c.is_control() || "<>|?*\"'`;,!=&^%$\t".contains(c);
+    if !(2..=MAX_WORDS).contains(&n_words) || text.contains(is_odd) || text.contains("  ") {
+        return None;
+    }
+    // Judged as it would be without the blanks: the end must be a file's.
+    path_of(&text.replace(' ', "_"), false).map(|_| text.to_owned())
 }
 
 /// The only path in backticks on a line of prose.
@@ -320,7 +334,7 @@ fn is_words(text: &str) -> bool {
 /// The text as a path, if it can only be one. `is_announced`: something else says that it is one.
 fn path_of(text: &str, is_announced: bool) -> Option<String> {
     let text = text.strip_prefix("./").unwrap_or(text);
-    let is_odd = |c: char| c.is_whitespace() || c.is_control() || "<>|?*\"'`;,!=&^%$".contains(c);
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || "<>|?*\"'`;:,!=&^%$".contains(c);
     if text.is_empty()
         || text.chars().count() > MAX_PATH_CHARS
         || text.contains(is_odd)
@@ -380,6 +394,8 @@ mod tests {
             "./src/hello.py",
             "New file: `src/hello.py`",
             "Step 3: src/hello.py",
+            "### Step 1: Create `src/hello.py`",
+            "File:src/hello.py",
             "\"src/hello.py\"",
             "src\\hello.py",
             "[src/hello.py]",

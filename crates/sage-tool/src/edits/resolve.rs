@@ -53,7 +53,7 @@ impl fmt::Display for Rejected {
 /// Applies all edits in order, each to what the ones before it left, without touching any file.
 ///
 /// `read` gives a file's bytes, or `None` if there is no such file. An edit without a path belongs to
-/// the one file of the answer that its search text fits. Returns the files that change, in the
+/// the one file of the answer, if there is only one. Returns the files that change, in the
 /// order of their first edit, or every edit that does not apply.
 pub fn resolve(
     edits: &[Edit],
@@ -162,22 +162,11 @@ fn apply_edit(files: &mut [File], edit: &Edit, overwrite: Overwrite) -> Result<(
     }
 }
 
-/// For an edit without a path: the one file in which it applies.
+/// For an edit without a path: the one file of the answer. Where an answer names several, the text
+/// alone is no proof: the place that fits may be another file's twin.
 fn replace_anywhere(files: &mut [File], search: &str, replace: &str) -> Result<(), ApplyError> {
-    if search.is_empty() {
-        return Err(ApplyError::NoPath);
-    }
-    let fits = |file: &&mut File| match &file.now {
-        // A place in several positions of one file is no reason to prefer another file.
-        Some(now) => !matches!(
-            apply_replace(now, search, replace),
-            Err(ApplyError::NotFound { .. } | ApplyError::EmptySearch)
-        ),
-        None => false,
-    };
-    let mut fitting: Vec<&mut File> = files.iter_mut().filter(fits).collect();
-    match fitting.as_mut_slice() {
-        [only] => only.replace(search, replace),
+    match files {
+        [only] if !search.is_empty() => only.replace(search, replace),
         _ => Err(ApplyError::NoPath),
     }
 }

@@ -99,7 +99,7 @@ pub enum ColorWhen {
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct OutputArgs {
     /// Print JSON, one value per line, and nothing else on stdout
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
 

@@ -90,10 +90,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub output: OutputArgs,
     /// Ask for a final answer that fits the JSON Schema in FILE
-    #[arg(long, value_name = "FILE", conflicts_with = "plan_only")]
+    #[arg(long, value_name = "FILE", conflicts_with = "plan_only", help_heading = "Output")]
     pub output_schema: Option<PathBuf>,
     /// Write the final answer to FILE
-    #[arg(long, value_name = "FILE", conflicts_with = "plan_only")]
+    #[arg(long, value_name = "FILE", conflicts_with = "plan_only", help_heading = "Output")]
     pub output_last_message: Option<PathBuf>,
 }
 

@@ -224,26 +224,48 @@ pub(super) fn label_with_blanks(line: &str) -> Option<String> {
     let text = line.trim().trim_end_matches(':').trim_matches(['`', '*', '"', '\'']).trim();
     let n_words = text.split(' ').count();
     let is_odd = |c: char| c.is_control() || "<>|?*\"'`;,!=&^%$\t".contains(c);
-    if !(2..=MAX_WORDS).contains(&n_words) || text.contains(is_odd) || text.contains("  ") {
+    if !(2..=MAX_WORDS).contains(&n_words)
+        || text.contains(is_odd)
+        || text.contains("  ")
+        || text.split(' ').any(is_of_a_sentence)
+    {
         return None;
     }
     // Judged as it would be without the blanks: the end must be a file's.
     path_of(&text.replace(' ', "_"), false).map(|_| text.to_owned())
 }
 
-/// The only path in backticks on a line of prose.
+/// Words that stand in what is said about a file, hardly ever in its name.
+fn is_of_a_sentence(word: &str) -> bool {
+    const WORDS: [&str; 24] = [
+        "the", "a", "an", "to", "in", "of", "for", "at", "is", "are", "with", "from", "here",
+        "this", "that", "now", "then", "and", "change", "update", "edit", "modify", "fix", "add",
+    ];
+    WORDS.contains(&word.to_lowercase().as_str())
+}
+
+/// The only path on a line of prose: the only one in backticks, else the only one of a sentence.
 pub(super) fn path_in_prose(line: &str) -> Option<String> {
-    let mut paths: Vec<String> = line
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter_map(|quoted| path_of(quoted.trim(), false))
-        .collect();
-    paths.dedup();
-    match paths.as_slice() {
-        [only] => Some(only.clone()),
-        _ => None,
+    let only = |mut paths: Vec<String>| {
+        paths.dedup();
+        match paths.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        }
+    };
+    if line.contains('`') {
+        let quoted = line.split('`').skip(1).step_by(2);
+        return only(quoted.filter_map(|text| path_of(text.trim(), false)).collect());
     }
+    if !line.split_whitespace().any(is_of_a_sentence) {
+        return None;
+    }
+    let ends = [',', '.', ':', ';', '(', ')', '*', '"'];
+    only(
+        line.split_whitespace()
+            .filter_map(|word| path_of(word.trim_matches(ends), false))
+            .collect(),
+    )
 }
 
 /// What the text after the opening of a code fence says: the language and the path.
@@ -367,123 +389,4 @@ fn path_of(text: &str, is_announced: bool) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_that_only_names_a_file_is_a_label() {
-        for line in [
-            "src/hello.py",
-            "**src/hello.py**",
-            "### src/hello.py",
-            "File: src/hello.py",
-            "`src/hello.py`:",
-            "**`src/hello.py`**",
-            "### 1. `src/hello.py`",
-            "#### File: `src/hello.py`",
-            "- src/hello.py:",
-            "1. src/hello.py",
-            "=== src/hello.py ===",
-            "--- src/hello.py ---",
-            "src/hello.py (new file)",
-            "`src/hello.py` (modified):",
-            "Create file src/hello.py",
-            "Filename: src/hello.py",
-            "**File 2: src/hello.py**",
-            "[src/hello.py](src/hello.py)",
-            "./src/hello.py",
-            "New file: `src/hello.py`",
-            "Step 3: src/hello.py",
-            "### Step 1: Create `src/hello.py`",
-            "File:src/hello.py",
-            "\"src/hello.py\"",
-            "src\\hello.py",
-            "[src/hello.py]",
-            "Path = src/hello.py".replace(" =", ":").as_str(),
-        ] {
-            assert_eq!(label(line).as_deref(), Some("src/hello.py"), "{line}");
-        }
-        for name in [
-            "hello.py",
-            "Makefile",
-            ".gitignore",
-            "src/__init__.py",
-            "__init__.py",
-            "go.mod",
-            "a/b.test.ts",
-            "../escape.py",
-            "/etc/cron.d/x.sh",
-            "app/[id]/page.tsx",
-            ".github/workflows/ci.yml",
-        ] {
-            assert_eq!(label(name).as_deref(), Some(name), "{name}");
-        }
-        assert_eq!(label("File: Dockerfile.dev").as_deref(), Some("Dockerfile.dev"));
-        assert_eq!(label("`notes.custom`").as_deref(), Some("notes.custom"));
-    }
-
-    #[test]
-    fn talk_is_not_a_label() {
-        for line in [
-            "",
-            "Here is src/hello.py",
-            "Run `src/hello.py`:",
-            "Update `src/a.py` to use b:",
-            "Node.js:",
-            "### Usage",
-            "v1.2.3",
-            "e.g.",
-            "foo.bar()",
-            "https://example.com/a.py",
-            "and/or",
-            "etc...",
-            "import os",
-            "self.value",
-            "```",
-            "a b.py",
-            "Python 3.11",
-            "src/",
-            "**Note:**",
-            "x = 1",
-            "The file:",
-            "#!/usr/bin/env python3",
-            "...",
-        ] {
-            assert_eq!(label(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_fence_may_name_its_file() {
-        let check = |text: &str, language: &str, path: Option<&str>| {
-            assert_eq!(
-                info(text),
-                Info { language: language.into(), path: path.map(Into::into) },
-                "{text}"
-            );
-        };
-        check("python", "python", None);
-        check("", "", None);
-        check("python src/a.py", "python", Some("src/a.py"));
-        check("src/a.py", "", Some("src/a.py"));
-        check("python:src/a.py", "python", Some("src/a.py"));
-        check("python title=\"src/a.py\"", "python", Some("src/a.py"));
-        check("{.python filename=src/a.py}", "python", Some("src/a.py"));
-        check("js file=lib/x", "js", Some("lib/x"));
-        check("c++", "c++", None);
-        check("text/html", "text/html", None);
-        check("Makefile", "", Some("Makefile"));
-        check("rust,ignore", "rust,ignore", None);
-        check("diff", "diff", None);
-    }
-
-    #[test]
-    fn a_comment_may_name_its_file() {
-        assert_eq!(label_in_comment("# src/a.py").as_deref(), Some("src/a.py"));
-        assert_eq!(label_in_comment("// File: src/a.js").as_deref(), Some("src/a.js"));
-        assert_eq!(label_in_comment("<!-- a/index.html -->").as_deref(), Some("a/index.html"));
-        assert_eq!(label_in_comment("#!/usr/bin/env python"), None);
-        assert_eq!(label_in_comment("# loads a.py"), None);
-        assert_eq!(label_in_comment("x = 1"), None);
-    }
-}
+mod tests;

@@ -62,17 +62,17 @@ fn one_edit_that_does_not_apply_stops_all() {
 }
 
 #[test]
-fn an_edit_without_a_path_needs_exactly_one_file_that_fits() {
-    let answer = "a.py\n<<<<<<< SEARCH\none\n=======\n1\n>>>>>>> REPLACE\nThen\n<<<<<<< SEARCH\ntwo\n=======\n2\n>>>>>>> REPLACE\nb.py\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n";
+fn an_edit_without_a_path_needs_an_answer_about_one_file() {
+    let answer = "a.py\n<<<<<<< SEARCH\none\n=======\n1\n>>>>>>> REPLACE\nThen\n<<<<<<< SEARCH\ntwo\n=======\n2\n>>>>>>> REPLACE\n";
     expect![[r#"
         a.py +2 -2: "1\n2\n"
-        b.py +1 -1: "y\n"
     "#]]
-    .assert_eq(&shown(run(answer, &[("a.py", "one\ntwo\n"), ("b.py", "x\n")])));
+    .assert_eq(&shown(run(answer, &[("a.py", "one\ntwo\n")])));
+    let more = format!("{answer}b.py\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n");
     expect![[r#"
         edit 2: it names no file; write the path on the line before the block
     "#]]
-    .assert_eq(&shown(run(answer, &[("a.py", "one\ntwo\n"), ("b.py", "x\ntwo\n")])));
+    .assert_eq(&shown(run(&more, &[("a.py", "one\ntwo\n"), ("b.py", "x\n")])));
 }
 
 #[test]

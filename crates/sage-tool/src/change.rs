@@ -70,7 +70,7 @@ fn keep(cx: &CallCx<'_>, changes: &[Change]) -> Outcome<()> {
     let Some(store) = &cx.cx.snapshots else { return Ok(()) };
     for change in changes {
         if let Some(before) = &change.before {
-            store.keep(&before.bytes)?;
+            store.keep_durably(&before.bytes)?;
         }
         if let Some(after) = &change.after {
             store.keep(&after.bytes)?;

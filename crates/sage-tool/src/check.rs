@@ -66,7 +66,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
         return Ok(result);
     }
     let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
-    let watched = Watched::begin(cx, before).await?;
+    let watched = Watched::begin(cx, &call, before).await?;
     journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
     let call_cx = CallCx { cx, call: call.clone(), interrupted };
     let outcome = run_line(&call_cx, &spec.command, timeout).await;

@@ -5,7 +5,7 @@
 //! without a word. A check leaves no trace at all: everything it changed is put back.
 //!
 //! The state before a command is a snapshot whose address is logged with the call, so that a process
-//! that takes up an interrupted command compares with the tree as it was before the *first* try.
+//! that takes up an interrupted command can log what the first try left in the task's paths.
 //! What is overwritten by putting back stays in the snapshot store: nothing is lost, even if it
 //! was the person who changed a file while a command ran.
 //!
@@ -67,8 +67,12 @@ pub(crate) struct Watched<'a> {
 }
 
 impl<'a> Watched<'a> {
-    /// Records the tree as it is, or takes up the record of an interrupted try.
-    pub(crate) async fn begin(cx: &'a ToolCx, earlier: Option<BlobRef>) -> Result<Self> {
+    /// Records the tree as it is. `earlier` is the tree before a try that was interrupted.
+    pub(crate) async fn begin(
+        cx: &'a ToolCx,
+        call: &CallId,
+        earlier: Option<BlobRef>,
+    ) -> Result<Self> {
         let workspace = &cx.workspace;
         let busy = workspace.busy(cx.grant.paths.clone());
         let since = workspace.activity().now();
@@ -79,11 +83,17 @@ impl<'a> Watched<'a> {
             (Some(store), Some(id)) => store.load(&id).ok(),
             _ => None,
         };
-        let before = match earlier {
-            Some(before) => before,
-            None => look(workspace, &store, &cache).await?,
-        };
-        Ok(Self { workspace, store, before, since, busy, cache })
+        let before = look(workspace, &store, &cache).await?;
+        let mut watched = Self { workspace, store, before, since, busy, cache };
+        if let Some(earlier) = earlier {
+            // Between the two processes it may have been the person who changed something: what lies
+            // in the task's paths is logged, so that undo and rollback know it, and nothing is put back.
+            let now = std::mem::replace(&mut watched.before, earlier);
+            let changes = watched.sort(cx, AfterCommand::KeepGranted).await?;
+            watched.log_kept(cx, call, &changes.kept)?;
+            watched.before = now;
+        }
+        Ok(watched)
     }
 
     /// Where the state before is kept.

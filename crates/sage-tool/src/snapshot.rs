@@ -65,9 +65,6 @@ impl SnapshotStore {
         let now_ns = self.now_ns()?;
         self.load_cache();
         let scanned = scan(workspace, covers, &self.cache, Some(&self.objects), now_ns)?;
-        if scanned.n_kept > 0 {
-            self.objects.flush();
-        }
         let snapshot = self.save(scanned.manifest)?;
         self.save_cache(scanned.n_read);
         Ok(snapshot)
@@ -93,6 +90,12 @@ impl SnapshotStore {
     /// Keeps a content, and returns its address.
     pub fn keep(&self, bytes: &[u8]) -> Result<BlobRef> {
         self.objects.keep(bytes)
+    }
+
+    /// Like [`Self::keep`], for a content that is about to be overwritten: on disk when this returns.
+    pub(crate) fn keep_durably(&self, bytes: &[u8]) -> Result<()> {
+        let hash = self.objects.keep(bytes)?;
+        self.objects.make_durable(&hash)
     }
 
     /// Reads a content back, checked against its address.

@@ -180,3 +180,36 @@ async fn groups_do_not_outlive_a_killed_parent() {
     let status = child.wait().unwrap();
     assert_eq!(code_and_signal(status).1, Some(9));
 }
+
+/// Stands for us in the test below: starts a command that starts more, and waits.
+#[tokio::test]
+#[ignore = "a part of the next test, which kills it"]
+async fn a_process_to_be_killed() {
+    let line = "echo $$; sleep 100 & echo $!; (sleep 100; true) & echo $!; wait";
+    let on_output = |text: &str| {
+        use std::io::Write;
+        std::io::stdout().write_all(format!("\n{text}").as_bytes()).unwrap();
+        std::io::stdout().flush().unwrap();
+    };
+    let spec = ProcessSpec { timeout: Duration::from_secs(60), ..spec(line) };
+    run(&spec, &CancellationToken::new(), &on_output).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_outlives_us_however_we_die() {
+    use std::io::{BufRead, BufReader};
+    #[expect(clippy::disallowed_methods, reason = "stands for the program itself")]
+    let mut us = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["process::tests::a_process_to_be_killed", "--exact", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(us.stdout.take().unwrap()).lines();
+    let pids: Vec<i32> =
+        lines.filter_map(|line| line.unwrap().trim().parse().ok()).take(3).collect();
+    assert_eq!(pids.len(), 3);
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    us.kill().unwrap();
+    us.wait().unwrap();
+    soon("children survive our death", || !pids.iter().any(|pid| is_alive(*pid)));
+}

@@ -255,7 +255,7 @@ async fn perform_watched(
     interrupted: Option<ToolPast>,
 ) -> Result<ToolResult> {
     let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
-    let watched = Watched::begin(cx, before).await?;
+    let watched = Watched::begin(cx, &journal.call, before).await?;
     journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
     let call_cx = CallCx { cx, call: journal.call.clone(), interrupted };
     let done = tool.call(&call_cx, args).await;

@@ -55,26 +55,21 @@ impl Objects {
         Ok(hash)
     }
 
-    /// Keeps what is in an open file; gives address and size as they were read, and whether it was new.
-    pub(crate) fn keep_file(&self, file: &mut File, size: u64) -> io::Result<(BlobRef, u64, bool)> {
+    /// Keeps what is in an open file; gives address and size as they were read.
+    pub(crate) fn keep_file(&self, file: &mut File, size: u64) -> io::Result<(BlobRef, u64)> {
         if size <= SMALL_BYTES {
             let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
             file.read_to_end(&mut bytes)?;
-            let hash = BlobRef::of(&bytes);
-            let is_new = !self.is_there(&hash, bytes.len() as u64);
-            if is_new {
-                self.keep(&bytes).map_err(io::Error::other)?;
-            }
-            return Ok((hash, bytes.len() as u64, is_new));
+            let hash = self.keep(&bytes).map_err(io::Error::other)?;
+            return Ok((hash, bytes.len() as u64));
         }
         let mut temp = temp_in(&self.dir).map_err(io::Error::other)?;
         let (hash, size) = hash_of(file, Some(temp.as_file_mut()))?;
-        let is_new = !self.is_there(&hash, size);
-        if is_new {
+        if !self.is_there(&hash, size) {
             let path = self.prepare(&hash).map_err(io::Error::other)?;
             temp.persist(path).map_err(|error| error.error)?;
         }
-        Ok((hash, size, is_new))
+        Ok((hash, size))
     }
 
     pub(crate) fn read(&self, hash: &BlobRef) -> Result<Vec<u8>> {
@@ -87,13 +82,12 @@ impl Objects {
         self.path(hash).is_file()
     }
 
-    /// Makes everything that was kept durable, as far as the system offers that for a whole disk.
-    pub(crate) fn flush(&self) {
-        #[cfg(target_os = "linux")]
-        if let Ok(dir) = File::open(&self.dir) {
-            // Without it a power failure may lose contents; a kill does not.
-            let _ = nix::unistd::syncfs(&dir);
-        }
+    /// Makes one content durable. Contents are written without waiting for the disk (a kill does not
+    /// lose them, a power failure may); what is about to be overwritten is worth the wait.
+    pub(crate) fn make_durable(&self, hash: &BlobRef) -> Result<()> {
+        let path = self.path(hash);
+        let done = File::open(&path).and_then(|file| file.sync_all());
+        done.map_err(|source| Error::io("writing", path, source))
     }
 
     pub(crate) fn prune(&self, live: &BTreeSet<BlobRef>) -> Result<u64> {

@@ -29,7 +29,7 @@ const MAX_ENTRIES: usize = 3_000_000;
 /// Threads that read files.
 const MAX_READERS: usize = 4;
 /// With fewer files to read than this, one thread does.
-const FEW_FILES: usize = 32;
+const FEW_FILES: usize = 200;
 /// How long before now a temporary file of ours must have been written to be a leftover, in ns.
 const LEFTOVER_NS: i64 = 60_000_000_000;
 
@@ -52,8 +52,6 @@ pub(crate) struct Scanned {
     pub manifest: Manifest,
     /// Files that had to be read.
     pub n_read: usize,
-    /// Contents that were new to the store.
-    pub n_kept: usize,
 }
 
 /// A file whose content is to be recorded.
@@ -91,13 +89,11 @@ pub(crate) fn scan(
         }
     }
     let read = read_all(&unread, objects);
-    let mut n_kept = 0;
     let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
     for (file, read) in unread.iter().zip(read) {
         let (path, mode) = (file.path.clone(), file.mode);
         match read {
-            Ok(Read { hash, size, is_new, steady }) => {
-                n_kept += usize::from(is_new);
+            Ok(Read { hash, size, steady }) => {
                 if steady {
                     cache.insert(&path, file.stamp, hash.clone(), now_ns);
                 }
@@ -113,7 +109,7 @@ pub(crate) fn scan(
         }
     }
     manifest.not_covered.sort();
-    Ok(Scanned { manifest, n_read: unread.len(), n_kept })
+    Ok(Scanned { manifest, n_read: unread.len() })
 }
 
 /// Goes through the tree: everything that needs no reading goes into the manifest, the rest is returned.
@@ -226,7 +222,6 @@ pub(crate) fn is_refillable(at: &Path, path: &str, ignored: bool) -> bool {
 struct Read {
     hash: BlobRef,
     size: u64,
-    is_new: bool,
     /// Whether the file was the same before and after it was read.
     steady: bool,
 }
@@ -265,12 +260,12 @@ fn read_one(wanted: &Wanted, objects: Option<&Objects>) -> io::Result<Read> {
         // It was replaced by something else since it was listed.
         return Err(io::ErrorKind::NotFound.into());
     }
-    let (hash, size, is_new) = match objects {
+    let (hash, size) = match objects {
         Some(objects) => objects.keep_file(&mut file, before.len())?,
-        None => hash_of(&mut file, None).map(|(hash, size)| (hash, size, false))?,
+        None => hash_of(&mut file, None)?,
     };
     let steady = Stamp::of(&before) == wanted.stamp && Stamp::of(&file.metadata()?) == wanted.stamp;
-    Ok(Read { hash, size, is_new, steady })
+    Ok(Read { hash, size, steady })
 }
 
 /// Opens a file without following a link and without waiting for a pipe's other end, should one have

@@ -47,10 +47,6 @@ pub const VARIABLES: &[Variable] = &[
         doc: "`standard` or `strict`: how much tools may do without asking, instead of `tool_policy` of `.sage/policy.json`",
     },
     Variable {
-        name: "SAGE_WORKSPACE_ROOT",
-        doc: "the folder that tools work in, instead of `workspace_root` of `.sage/policy.json`",
-    },
-    Variable {
         name: "SAGE_FAULT_KILL_AFTER_SEQ",
         doc: "for crash tests: the process kills itself right after appending the event with this number",
     },

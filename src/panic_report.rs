@@ -19,7 +19,10 @@ pub fn note_log(folder: PathBuf) {
 /// Installs the hook. The backtrace is printed only when `RUST_BACKTRACE` asks for one.
 pub fn install() {
     std::panic::set_hook(Box::new(|panic| {
-        let what = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = what.unwrap_or("no message");
         let place = panic.location().map(|at| format!(" ({}:{})", at.file(), at.line()));
         let mut report = format!("error: a fault of sage: {what}{}", place.unwrap_or_default());
         // Never wait for a lock here: the panic may have happened while it was held.

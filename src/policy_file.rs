@@ -15,13 +15,12 @@ use crate::files;
 
 impl PermissionPart {
     /// Every part.
-    pub const ALL: [Self; 2] = [Self::Policy, Self::Workspace];
+    pub const ALL: [Self; 1] = [Self::Policy];
 
     /// Its key in the file.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Policy => "tool_policy",
-            Self::Workspace => "workspace_root",
         }
     }
 
@@ -29,7 +28,6 @@ impl PermissionPart {
     pub const fn variable(self) -> &'static str {
         match self {
             Self::Policy => "SAGE_TOOL_POLICY",
-            Self::Workspace => "SAGE_WORKSPACE_ROOT",
         }
     }
 }
@@ -56,6 +54,12 @@ impl PolicyFile {
     /// A part's value.
     pub fn get(&self, part: PermissionPart) -> Option<&str> {
         self.fields.get(part.key()).and_then(Value::as_str)
+    }
+
+    /// Keys that earlier versions wrote and this one keeps but does not use.
+    pub fn unused(&self) -> impl Iterator<Item = &str> {
+        let used = |key: &str| PermissionPart::ALL.iter().any(|part| part.key() == key);
+        self.fields.keys().map(String::as_str).filter(move |key| !used(key))
     }
 
     /// Sets a part, or removes it.
@@ -119,7 +123,6 @@ pub fn in_effect(cx: &Context) -> Result<Vec<Permission>, Failure> {
         }
         let value = match part {
             PermissionPart::Policy => "standard".to_owned(),
-            PermissionPart::Workspace => cx.root.display().to_string(),
         };
         Ok(Permission { part, value, source: "default".to_owned() })
     };
@@ -134,20 +137,4 @@ pub fn policy(cx: &Context) -> Result<Policy, Failure> {
         .map(|permission| (permission.part.key().to_owned(), Value::from(permission.value)))
         .collect();
     Ok(Policy::parse(&Value::Object(fields).to_string(), &cx.sage("policy.json"))?)
-}
-
-/// The folder that tools work in: the project, or what the permissions name instead. A relative one
-/// is relative to the project.
-pub fn work_tree(cx: &Context, policy: &Policy) -> Result<PathBuf, Failure> {
-    let Some(folder) = &policy.workspace_root else { return Ok(cx.root.clone()) };
-    let folder = cx.root.join(folder);
-    let found = folder.canonicalize().map_err(|error| {
-        Failure::config(format!("opening the workspace {}", folder.display()))
-            .because(error)
-            .hint("`sage permissions` says where it is set; `sage permissions set workspace clear` removes it")
-    })?;
-    if found.is_dir() {
-        return Ok(found);
-    }
-    Err(Failure::config(format!("the workspace {} is not a folder", folder.display())))
 }

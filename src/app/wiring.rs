@@ -1,6 +1,5 @@
 //! Providers, limits, policy and redaction, made from settings and environment.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sage_core::Clock;
@@ -60,11 +59,6 @@ pub fn process_limits(settings: &Settings) -> ProcessLimits {
 /// What tools may do.
 pub fn policy(cx: &Context) -> Result<Policy, Failure> {
     policy_file::policy(cx)
-}
-
-/// The folder that tools work in.
-pub fn work_tree(cx: &Context, policy: &Policy) -> Result<PathBuf, Failure> {
-    policy_file::work_tree(cx, policy)
 }
 
 /// Takes secrets out of logs: values of variables whose names look secret, and the keys of providers

@@ -233,7 +233,7 @@ pub enum RulesCommand {
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Example:\n  sage permissions\n  sage permissions set policy strict\n  \
-                  sage permissions set workspace clear"
+                  sage permissions reset"
 )]
 pub struct PermissionsArgs {
     /// What to do; `show` when absent.
@@ -254,7 +254,7 @@ pub enum PermissionsCommand {
         /// Which part
         #[arg(value_name = "PART")]
         part: PermissionPart,
-        /// Its value: `standard` or `strict` for policy, a folder for workspace, or `clear`
+        /// Its value: `standard` or `strict`, or `clear`
         #[arg(value_name = "VALUE")]
         value: String,
         /// `--json`.
@@ -270,8 +270,6 @@ pub enum PermissionsCommand {
 pub enum PermissionPart {
     /// How much tools may do without asking.
     Policy,
-    /// The folder that tools may touch.
-    Workspace,
 }
 
 /// `sage session`.

@@ -49,13 +49,7 @@ fn all() -> Vec<Row> {
         let subcommands = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
         Some((group, name, summary, subcommands))
     };
-    GROUPS
-        .iter()
-        .flat_map(|(group, names)| {
-            names
-                .iter()
-                .filter_map(move |name| Some((*group, *name)))
-                .filter_map(|(group, name)| row(group, name))
-        })
-        .collect()
+    let named =
+        GROUPS.iter().flat_map(|(group, names)| names.iter().map(move |name| (*group, *name)));
+    named.filter_map(|(group, name)| row(group, name)).collect()
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::{PermissionPart, PermissionsArgs, PermissionsCommand};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::policy_file::{self, PolicyFile};
 use crate::ui::{Ui, printable, style, table};
 
@@ -24,7 +24,6 @@ pub fn run(args: PermissionsArgs, cx: &Context, ui: &Ui) -> Outcome {
 fn name(part: PermissionPart) -> &'static str {
     match part {
         PermissionPart::Policy => "policy",
-        PermissionPart::Workspace => "workspace",
     }
 }
 
@@ -52,18 +51,17 @@ fn show(json: bool, cx: &Context, ui: &Ui) -> Outcome {
     table::columns(&permissions.iter().map(row).collect::<Vec<_>>())
         .iter()
         .for_each(|line| ui.line(line));
+    for key in PolicyFile::load(&cx.sage("policy.json"))?.unused() {
+        ui.note(format!(
+            "`{key}` of policy.json is kept and not used; `--project DIR` works elsewhere"
+        ));
+    }
     ui.note("never writable by tools: `.git`, `.sage`, and everything outside the project");
     Ok(ExitCode::Done)
 }
 
 fn set(part: PermissionPart, value: &str, json: bool, cx: &Context, ui: &Ui) -> Outcome {
     let value = (value != "clear").then_some(value);
-    if let (PermissionPart::Workspace, Some(folder)) = (part, value)
-        && !cx.root.join(folder).is_dir()
-    {
-        return Err(Failure::usage(format!("{} is not a folder", cx.root.join(folder).display()))
-            .hint("nothing was written; `clear` removes the part"));
-    }
     let path = cx.sage("policy.json");
     let mut file = PolicyFile::load(&path)?;
     file.set(part, value)?;

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn broken_yaml_names_its_line_and_never_panics() {
-        assert_eq!(parse("a: 1\nb: [1, 2\n").unwrap_err().line > 0, true);
+        assert!(parse("a: 1\nb: [1, 2\n").unwrap_err().line > 0);
         assert_eq!(parse("a: 1\na: 2\n").unwrap_err().line, 2);
         assert_eq!(parse("").unwrap().value, Node::Null);
         assert_eq!(parse("# only a comment\n").unwrap().value, Node::Null);

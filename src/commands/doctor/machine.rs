@@ -37,7 +37,7 @@ pub fn temporary_folder(cx: &Context) -> Check {
 /// Free space where the project is.
 pub fn disk(cx: &Context) -> Option<Check> {
     let stat = nix::sys::statvfs::statvfs(&cx.root).ok()?;
-    let free = u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()));
+    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
     let detail = format!("{} MiB free", free / MIB);
     let next_step = "free some space; `sage runs prune --keep 20` removes old runs";
     Some(match free {

@@ -20,12 +20,12 @@ pub fn run(args: &PruneArgs, cx: &Context, ui: &Ui) -> Outcome {
     let mut n_removed = 0;
     let mut n_failed = 0;
     for run in chosen {
-        if !args.dry_run {
-            if let Err(error) = runs.remove(&run.run) {
-                n_failed += 1;
-                ui.warn(format!("{} is kept: {error}", run.run));
-                continue;
-            }
+        if !args.dry_run
+            && let Err(error) = runs.remove(&run.run)
+        {
+            n_failed += 1;
+            ui.warn(format!("{} is kept: {error}", run.run));
+            continue;
         }
         n_removed += 1;
         if args.output.json {

@@ -34,6 +34,7 @@ use crate::cli::{Cli, Command, GlobalArgs};
 use crate::context::Context;
 use crate::env_vars::EnvVars;
 use crate::failure::{Failure, Outcome};
+use crate::panic_report;
 use crate::ui::Ui;
 
 /// Groups of commands, in the order of a first day.
@@ -68,6 +69,7 @@ fn in_project(command: Command, global: &GlobalArgs, env: EnvVars, ui: &Arc<Ui>)
         Command::Run(args) => args.repo.as_deref().map(Path::to_owned),
         _ => None,
     };
+    panic_report::inject_fault(&env);
     let cx = Context::discover(global, repo.as_deref(), env)?;
     match command {
         Command::Run(args) => run::run(&args, &cx, ui),

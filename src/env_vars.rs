@@ -51,6 +51,10 @@ pub const VARIABLES: &[Variable] = &[
         doc: "for crash tests: the process kills itself right after appending the event with this number",
     },
     Variable {
+        name: "SAGE_FAULT_PANIC",
+        doc: "for tests of the report about faults: the program panics before the command begins",
+    },
+    Variable {
         name: "NO_COLOR",
         doc: "when set and not empty: no colour, unless `--color always`",
     },

@@ -4,6 +4,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use crate::env_vars::EnvVars;
 use crate::ui;
 
 /// The log of the run that is going on, for the report. Set once a run has one.
@@ -39,4 +40,12 @@ pub fn install() {
         }
         ui::raw_stderr(&report);
     }));
+}
+
+/// Panics when `SAGE_FAULT_PANIC` asks for it, so that a test can see the report.
+#[expect(clippy::panic, reason = "the fault that the test wants")]
+pub fn inject_fault(env: &EnvVars) {
+    if env.is_on("SAGE_FAULT_PANIC") {
+        panic!("asked for by SAGE_FAULT_PANIC");
+    }
 }

@@ -76,3 +76,12 @@ fn a_reader_that_goes_away_is_not_an_error() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr).trim(), "0");
 }
+
+#[test]
+fn a_fault_of_ours_is_exit_70_with_a_short_report() {
+    let sandbox = sandbox();
+    let output = sandbox.sage(&["status"]).env("SAGE_FAULT_PANIC", "1").run();
+    output.expect_code(70).expect_text("error: a fault of sage").expect_text("hint: please report");
+    assert!(!output.all().contains("stack backtrace"), "{output}");
+    assert_eq!(output.stdout, "");
+}

@@ -66,11 +66,11 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
         return Ok(result);
     }
     let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
-    let watched = Watched::begin(cx, &call, before).await?;
+    let watched = Watched::begin(cx, &call, before, AfterCommand::PutBackAll).await?;
     journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
     let call_cx = CallCx { cx, call: call.clone(), interrupted };
     let outcome = run_line(&call_cx, &spec.command, timeout).await;
-    let effects = watched.end(cx, &call, AfterCommand::PutBackAll).await?;
+    let effects = watched.end(cx, &call).await?;
     let mut result = match outcome {
         Ok(outcome) => judge(&outcome, spec.kind, timeout),
         Err(ToolError::Ends(error)) => return Err(error),

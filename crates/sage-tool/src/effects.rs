@@ -5,9 +5,11 @@
 //! without a word. A check leaves no trace at all: everything it changed is put back.
 //!
 //! The state before a command is a snapshot whose address is logged with the call, so that a process
-//! that takes up an interrupted command can log what the first try left in the task's paths.
-//! What is overwritten by putting back stays in the snapshot store: nothing is lost, even if it
-//! was the person who changed a file while a command ran.
+//! that takes up an interrupted command knows what the first try may have done: changes since then in
+//! the task's own paths are logged, changes elsewhere are only reported, because between the two
+//! tries other tasks and the person may have worked there. What is overwritten by putting back stays in
+//! the snapshot store: nothing is lost, even if it was the person who changed a file while a command
+//! ran.
 //!
 //! What is not seen: ignored files, what is inside closed folders (see [`crate::snapshot`]), and
 //! anything outside the work tree, which is the sandbox's business.
@@ -15,8 +17,10 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use sage_core::{BlobRef, CallId, FileState, WorkspaceEvent};
+use tokio_util::sync::CancellationToken;
 
 use crate::call::{ToolCx, blocking};
 use crate::edits::line_diff_counts;
@@ -29,6 +33,8 @@ use crate::workspace::{Activity, Busy, FOLDER_MODE, Leaving, Workspace};
 
 /// Paths that are named in a message.
 const MAX_NAMED: usize = 8;
+/// After a cancel, a tree that takes longer to look at is not looked at.
+const MAX_LOOK_AFTER_CANCEL: Duration = Duration::from_millis(300);
 /// Larger contents are not compared line by line.
 const MAX_COUNTED_BYTES: usize = 1024 * 1024;
 /// Names of caches that language tools leave next to the sources.
@@ -59,41 +65,80 @@ pub(crate) struct Effects {
 pub(crate) struct Watched<'a> {
     workspace: &'a Arc<Workspace>,
     store: Option<Arc<SnapshotStore>>,
+    rule: AfterCommand,
+    /// What the tree is compared with.
     before: Snapshot,
+    /// Found changed since an interrupted try, in the task's paths.
+    by_first_try: Vec<String>,
+    /// Found changed since an interrupted try, elsewhere.
+    meanwhile: Vec<String>,
     /// Tool writes up to here are in `before`.
     since: u64,
     busy: Busy<'a>,
     cache: Arc<Mutex<StatCache>>,
+    /// How long looking at the tree takes.
+    look_took: Duration,
 }
 
 impl<'a> Watched<'a> {
-    /// Records the tree as it is. `earlier` is the tree before a try that was interrupted.
+    /// Records the tree as it is; `earlier` is the record of an interrupted try.
     pub(crate) async fn begin(
         cx: &'a ToolCx,
         call: &CallId,
         earlier: Option<BlobRef>,
+        rule: AfterCommand,
     ) -> Result<Self> {
         let workspace = &cx.workspace;
         let busy = workspace.busy(cx.grant.paths.clone());
         let since = workspace.activity().now();
         let store = cx.snapshots.clone();
         let cache = Arc::new(Mutex::new(StatCache::default()));
-        let earlier = match (&store, earlier) {
-            // A record that is gone is as good as none.
-            (Some(store), Some(id)) => store.load(&id).ok(),
-            _ => None,
+        let started = Instant::now();
+        let stop = cx.cancel.child_token();
+        let _stop_on_drop = stop.clone().drop_guard();
+        let found = look(workspace, &store, &cache, stop).await?;
+        let look_took = started.elapsed();
+        let mut watched = Self {
+            workspace,
+            store,
+            rule,
+            before: found,
+            by_first_try: Vec::new(),
+            meanwhile: Vec::new(),
+            since,
+            busy,
+            cache,
+            look_took,
         };
-        let before = look(workspace, &store, &cache).await?;
-        let mut watched = Self { workspace, store, before, since, busy, cache };
+        // A record that is gone is as good as none.
+        let earlier = watched.store.as_ref().zip(earlier).and_then(|(s, id)| s.load(&id).ok());
         if let Some(earlier) = earlier {
-            // Between the two processes it may have been the person who changed something: what lies
-            // in the task's paths is logged, so that undo and rollback know it, and nothing is put back.
-            let now = std::mem::replace(&mut watched.before, earlier);
-            let changes = watched.sort(cx, AfterCommand::KeepGranted).await?;
-            watched.log_kept(cx, call, &changes.kept)?;
-            watched.before = now;
+            watched.take_up(cx, call, earlier)?;
         }
         Ok(watched)
+    }
+
+    /// Accounts for what changed since an interrupted try began.
+    fn take_up(&mut self, cx: &ToolCx, call: &CallId, earlier: Snapshot) -> Result<()> {
+        let is_new_cache = |path: &str| is_cache(path) && earlier.entry(path).is_none();
+        let mut kept = Vec::new();
+        for difference in earlier.difference(&self.before) {
+            let path = WorkPath::trusted(difference.path);
+            if is_new_cache(path.as_str()) {
+                continue;
+            }
+            if cx.grant.paths.contains(path.as_str()) && !cx.grant.read_only {
+                let before = earlier.entry(path.as_str()).cloned();
+                kept.push(Kept { path, before, now: difference.after });
+            } else {
+                self.meanwhile.push(path.as_str().to_owned());
+            }
+        }
+        self.log_kept(cx, call, &kept)?;
+        self.by_first_try = kept.iter().map(|change| change.path.as_str().to_owned()).collect();
+        // Caches of the first try count as new, and go at the end.
+        self.before = self.before.without(&is_new_cache);
+        Ok(())
     }
 
     /// Where the state before is kept.
@@ -102,13 +147,12 @@ impl<'a> Watched<'a> {
     }
 
     /// Compares, logs what stays, and puts back what must not.
-    pub(crate) async fn end(
-        self,
-        cx: &ToolCx,
-        call: &CallId,
-        rule: AfterCommand,
-    ) -> Result<Effects> {
-        let mut changes = self.sort(cx, rule).await?;
+    pub(crate) async fn end(self, cx: &ToolCx, call: &CallId) -> Result<Effects> {
+        if cx.cancel.is_cancelled() && self.look_took > MAX_LOOK_AFTER_CANCEL {
+            // Somebody waits for us to end; the call is taken up again when the run is.
+            return Ok(Effects::default());
+        }
+        let mut changes = self.sort(cx).await?;
         let first: BTreeMap<String, Option<Entry>> = changes
             .outside
             .iter()
@@ -117,14 +161,21 @@ impl<'a> Watched<'a> {
             .collect();
         if !first.is_empty() {
             let back = self.put_back(first)?;
-            changes = self.sort(cx, rule).await?;
+            changes = self.sort(cx).await?;
             changes.already_back = back;
         }
         self.log_kept(cx, call, &changes.kept)?;
-        let mut effects = Effects {
-            kept: changes.kept.iter().map(|change| change.path.as_str().to_owned()).collect(),
-            ..Effects::default()
-        };
+        let mut effects = Effects { kept: self.by_first_try.clone(), ..Effects::default() };
+        effects.kept.extend(changes.kept.iter().map(|change| change.path.as_str().to_owned()));
+        effects.kept.sort_unstable();
+        effects.kept.dedup();
+        if !self.meanwhile.is_empty() {
+            effects.notes.push(format!(
+                "[changed since this command was interrupted, by it or by somebody else, and left as \
+                 found: {}]",
+                named(&self.meanwhile)
+            ));
+        }
         match self.busy.leave() {
             Leaving::WithOthers => {
                 // Its own paths are nobody else's; the rest waits.
@@ -139,22 +190,23 @@ impl<'a> Watched<'a> {
                     activity.leave_for_last(path, before);
                 }
                 drop(activity);
-                tell(&mut effects, &back, rule, false);
+                tell(&mut effects, &back, self.rule, false);
             }
             Leaving::Last { waiting, was_alone } => {
                 let mut all = waiting;
                 all.extend(changes.outside);
                 let mut back = changes.already_back;
                 back.merge(self.put_back(all)?);
-                tell(&mut effects, &back, rule, was_alone);
+                tell(&mut effects, &back, self.rule, was_alone);
             }
         }
         Ok(effects)
     }
 
     /// What changed, sorted by what becomes of it.
-    async fn sort(&self, cx: &ToolCx, rule: AfterCommand) -> Result<Changes> {
-        let after = look(self.workspace, &self.store, &self.cache).await?;
+    async fn sort(&self, cx: &ToolCx) -> Result<Changes> {
+        let never = CancellationToken::new();
+        let after = look(self.workspace, &self.store, &self.cache, never).await?;
         let mut changes = Changes::default();
         for difference in self.before.difference(&after) {
             let path = WorkPath::trusted(difference.path);
@@ -170,7 +222,7 @@ impl<'a> Watched<'a> {
             let before = self.before.entry(path.as_str()).cloned();
             let granted = cx.grant.paths.contains(path.as_str()) && !cx.grant.read_only;
             let is_cache = before.is_none() && is_cache(path.as_str());
-            if granted && rule == AfterCommand::KeepGranted && !is_cache {
+            if granted && self.rule == AfterCommand::KeepGranted && !is_cache {
                 changes.kept.push(Kept { path, before, now });
             } else if granted || !self.workspace.activity().is_claimed(path.as_str()) {
                 changes.outside.insert(path.as_str().to_owned(), before);
@@ -317,12 +369,16 @@ async fn look(
     workspace: &Arc<Workspace>,
     store: &Option<Arc<SnapshotStore>>,
     cache: &Arc<Mutex<StatCache>>,
+    stop: CancellationToken,
 ) -> Result<Snapshot> {
     let (workspace, store, cache) = (workspace.clone(), store.clone(), cache.clone());
-    blocking(move || match store {
-        Some(store) => store.take(&workspace, Covers::NotIgnored),
-        None => scan(&workspace, Covers::NotIgnored, &cache, None, i64::MIN)
-            .map(|scanned| Snapshot::unsaved(scanned.manifest)),
+    blocking(move || {
+        let stop = || stop.is_cancelled();
+        match store {
+            Some(store) => store.take_unless(&workspace, Covers::NotIgnored, &stop),
+            None => scan(&workspace, Covers::NotIgnored, &cache, None, i64::MIN, &stop)
+                .map(|scanned| Snapshot::unsaved(scanned.manifest)),
+        }
     })
     .await?
 }

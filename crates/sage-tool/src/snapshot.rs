@@ -62,9 +62,19 @@ impl SnapshotStore {
 
     /// Takes a snapshot. Files that change while it is taken are taken as they were read.
     pub fn take(&self, workspace: &Workspace, covers: Covers) -> Result<Snapshot> {
+        self.take_unless(workspace, covers, &|| false)
+    }
+
+    /// Like [`Self::take`]; ends early with [`Error::Cancelled`] when `stop` says so.
+    pub fn take_unless(
+        &self,
+        workspace: &Workspace,
+        covers: Covers,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Snapshot> {
         let now_ns = self.now_ns()?;
         self.load_cache();
-        let scanned = scan(workspace, covers, &self.cache, Some(&self.objects), now_ns)?;
+        let scanned = scan(workspace, covers, &self.cache, Some(&self.objects), now_ns, stop)?;
         let snapshot = self.save(scanned.manifest)?;
         self.save_cache(scanned.n_read);
         Ok(snapshot)

@@ -197,23 +197,55 @@ async fn while_others_run_strays_wait_for_the_last_one() {
 }
 
 #[tokio::test]
-async fn an_interrupted_command_is_compared_with_the_tree_before_its_first_try() {
+async fn what_an_interrupted_command_may_have_done_is_logged_in_its_paths_and_left_elsewhere() {
     let mut bench = Bench::new(&[("src/a", "a\n"), ("doc", "doc\n")]).granting(&["src"]);
     let command = json!({"command": "echo x >> src/a; echo x >> doc"});
     bench.call(1, "run", command.clone()).await;
-    // Killed in the middle of the command: it had changed both files.
+    // Killed in the middle of the command: it had changed both files, or the person changed one.
     bench.died_after(1);
     bench.write("src/a", "a\nx\n");
-    bench.write("doc", "doc\nx\n");
-    let result = bench.call(1, "run", command).await;
+    bench.write("src/b", "b\n");
+    bench.write("doc", "doc\nmine\n");
+    bench.write("__pycache__/x.pyc", "x");
+    let result = bench.call(1, "run", command.clone()).await;
     assert!(result.refused, "{}", result.text);
+    assert!(result.text.contains("left as found: doc]"), "{}", result.text);
+    assert_eq!(result.changed, ["src/a", "src/b"]);
     assert_eq!(bench.text("src/a"), "a\nx\nx\n");
-    assert_eq!(bench.text("doc"), "doc\n");
-    let facts = bench.facts();
+    assert_eq!(bench.text("doc"), "doc\nmine\n");
+    assert!(!bench.exists("__pycache__"));
     assert_eq!(
-        facts[1..],
-        ["called run", "changed src/a +2 -0", "refused run", "finished run true"]
+        bench.facts()[1..],
+        [
+            "changed src/a +1 -0",
+            "changed src/b +1 -0",
+            "called run",
+            "changed src/a +1 -0",
+            "refused run",
+            "finished run true"
+        ]
     );
+}
+
+#[tokio::test]
+async fn an_interrupted_check_leaves_what_it_finds() {
+    let mut bench = Bench::new(&[("a", "a\n")]);
+    let spec = || crate::CheckSpec {
+        kind: sage_core::CheckKind::Project,
+        command: "echo x >> a".into(),
+        shown: "echo".into(),
+        timeout: std::time::Duration::from_secs(10),
+    };
+    let check = async |bench: &Bench| {
+        bench.tools.check(&bench.cx, crate::testing::call(1), spec()).await.unwrap()
+    };
+    check(&bench).await;
+    bench.died_after(1);
+    bench.write("a", "mine\n");
+    let result = check(&bench).await;
+    assert!(result.passed);
+    assert_eq!(bench.text("a"), "mine\n");
+    assert_eq!(bench.facts()[1], "changed a +1 -1");
 }
 
 #[tokio::test]

@@ -255,11 +255,11 @@ async fn perform_watched(
     interrupted: Option<ToolPast>,
 ) -> Result<ToolResult> {
     let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
-    let watched = Watched::begin(cx, &journal.call, before).await?;
+    let watched = Watched::begin(cx, &journal.call, before, AfterCommand::KeepGranted).await?;
     journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
     let call_cx = CallCx { cx, call: journal.call.clone(), interrupted };
     let done = tool.call(&call_cx, args).await;
-    let after = watched.end(cx, &journal.call, AfterCommand::KeepGranted).await?;
+    let after = watched.end(cx, &journal.call).await?;
     let mut result = told(done)?;
     result.changed = after.kept;
     if !after.notes.is_empty() {

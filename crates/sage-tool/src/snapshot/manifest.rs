@@ -166,6 +166,16 @@ impl Snapshot {
         })
     }
 
+    /// This state without some entries; it keeps its address, under which it is still whole.
+    pub(crate) fn without(&self, is_left_out: &dyn Fn(&str) -> bool) -> Self {
+        if !self.entries().keys().any(|path| is_left_out(path)) {
+            return self.clone();
+        }
+        let mut manifest = (*self.manifest).clone();
+        manifest.entries.retain(|path, _| !is_left_out(path));
+        Self::new(self.id.clone(), manifest)
+    }
+
     pub(crate) fn difference(&self, to: &Self) -> Vec<Difference> {
         let (from, to) = (&self.manifest.entries, &to.manifest.entries);
         let mut differences = Vec::new();

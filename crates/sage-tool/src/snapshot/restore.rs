@@ -87,7 +87,7 @@ impl SnapshotStore {
             let known = match expected.get(&candidate) {
                 Some(left) => {
                     now == *left
-                        || is_half_swapped(&now, left, &wanted)
+                        || is_half_done(&now, left, &wanted)
                         // What a snapshot did not cover is told apart by its stat data.
                         || (left.is_some() && stat_state(workspace, &path)? == *left)
                 }
@@ -170,17 +170,20 @@ fn make(store: Option<&SnapshotStore>, workspace: &Workspace, trace: &Trace) -> 
     }
 }
 
-/// A folder where a file was, or the other way round, cannot be swapped in one step: a killed restore
-/// may have left nothing.
-fn is_half_swapped(
+/// Whether a killed restore can have left this: a folder that has no mode yet, or nothing where a folder
+/// and a file change places, which cannot be done in one step.
+fn is_half_done(
     now: &Option<FileState>,
     left: &Option<FileState>,
     wanted: &Option<FileState>,
 ) -> bool {
-    let is_folder = |state: &Option<FileState>| {
-        state.as_ref().is_some_and(|state| state.mode & FOLDER_MODE != 0)
-    };
-    now.is_none() && (is_folder(left) != is_folder(wanted))
+    let is_folder =
+        |state: &Option<FileState>| state.as_ref().is_some_and(|s| s.mode & FOLDER_MODE != 0);
+    if now.is_none() {
+        is_folder(left) != is_folder(wanted)
+    } else {
+        is_folder(now) && is_folder(wanted)
+    }
 }
 
 /// Removes what is at a path if that shall not be there, or is of another kind than what shall.

@@ -69,9 +69,10 @@ pub(crate) fn scan(
     cache: &Mutex<StatCache>,
     objects: Option<&Objects>,
     now_ns: i64,
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Scanned> {
     let mut manifest = Manifest::new(covers);
-    let wanted = survey(workspace, covers, now_ns, &mut manifest)?;
+    let wanted = survey(workspace, covers, now_ns, &mut manifest, stop)?;
     if let Some(objects) = objects {
         keep_links(&manifest, objects)?;
     }
@@ -88,7 +89,10 @@ pub(crate) fn scan(
             }
         }
     }
-    let read = read_all(&unread, objects);
+    let read = read_all(&unread, objects, stop);
+    if stop() {
+        return Err(Error::Cancelled);
+    }
     let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
     for (file, read) in unread.iter().zip(read) {
         let (path, mode) = (file.path.clone(), file.mode);
@@ -118,6 +122,7 @@ fn survey(
     covers: Covers,
     now_ns: i64,
     manifest: &mut Manifest,
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<Wanted>> {
     let mut wanted = Vec::new();
     let mut ignored = Vec::new();
@@ -128,6 +133,9 @@ fn survey(
         keep_temp: true,
     };
     walk(workspace.root(), &options, &mut |found| {
+        if stop() {
+            return Err(Error::Cancelled);
+        }
         n_entries += 1;
         if n_entries > MAX_ENTRIES {
             let source = io::Error::other(format!("more than {MAX_ENTRIES} files and folders"));
@@ -226,19 +234,24 @@ struct Read {
     steady: bool,
 }
 
-fn read_all(files: &[Wanted], objects: Option<&Objects>) -> Vec<io::Result<Read>> {
+/// Reads the files; once `stop` says so, the rest is given up.
+fn read_all(
+    files: &[Wanted],
+    objects: Option<&Objects>,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Vec<io::Result<Read>> {
+    let read_one = |file: &Wanted| {
+        if stop() { Err(io::ErrorKind::Interrupted.into()) } else { read_one(file, objects) }
+    };
     let n_readers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_READERS);
     if files.len() < FEW_FILES || n_readers == 1 {
-        return files.iter().map(|file| read_one(file, objects)).collect();
+        return files.iter().map(read_one).collect();
     }
     let share = files.len().div_ceil(n_readers);
     std::thread::scope(|scope| {
         let readers: Vec<_> = files
             .chunks(share)
-            .map(|files| {
-                let read = move || files.iter().map(|file| read_one(file, objects)).collect();
-                scope.spawn(read)
-            })
+            .map(|files| scope.spawn(move || files.iter().map(read_one).collect::<Vec<_>>()))
             .collect();
         readers
             .into_iter()

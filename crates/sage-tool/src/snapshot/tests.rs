@@ -272,7 +272,8 @@ fn unchanged_files_are_not_read_again() {
         let store = store(&bench);
         store.load_cache();
         let workspace = &bench.cx.workspace;
-        scan(workspace, Covers::Everything, &store.cache, Some(&store.objects), now_ns).unwrap()
+        scan(workspace, Covers::Everything, &store.cache, Some(&store.objects), now_ns, &|| false)
+            .unwrap()
     };
     assert_eq!(scan_at(later).n_read, 100);
     assert_eq!(scan_at(later).n_read, 0);

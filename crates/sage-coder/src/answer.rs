@@ -26,7 +26,7 @@ pub(crate) async fn final_answer(cx: &Arc<RunCx>, all_done: bool) -> Result<()> 
     let Some(schema) = cx.options.output_schema.clone() else { return Ok(()) };
     let calls = CallCounter::new(NodeId::run(), ANSWER);
     let facts = survey::gather(cx, calls.next(), "facts", async {
-        let report = report::of_events(&cx.log.events(), &|blob| {
+        let report = report::of_events(cx.run(), &cx.log.events(), &|blob| {
             sage_core::Recorder::get(&*cx.log, blob).ok()
         });
         Ok(json!({

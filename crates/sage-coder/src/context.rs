@@ -120,7 +120,7 @@ impl RunCx {
             workspace: self.workspace.clone(),
             snapshots: Some(self.snapshots.clone()),
             grant,
-            process: self.wiring.process.clone(),
+            process: self.wiring.process,
             env: self.wiring.child_env.clone(),
             policy: self.wiring.policy.clone(),
             cancel,

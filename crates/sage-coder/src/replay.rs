@@ -113,8 +113,16 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
     let new_dir = Runs::new(state.join("runs")).dir(&end.run);
     let replayed = read_run(&new_dir)?;
     let mut differences = compare::events(
-        &compare::Side { events: &recorded.events, dir: &dir, roots: &[wiring.project.clone()] },
-        &compare::Side { events: &replayed.events, dir: &new_dir, roots: &[tree.clone()] },
+        &compare::Side {
+            events: &recorded.events,
+            dir: &dir,
+            roots: std::slice::from_ref(&wiring.project),
+        },
+        &compare::Side {
+            events: &replayed.events,
+            dir: &new_dir,
+            roots: std::slice::from_ref(&tree),
+        },
     );
     differences.truncate(compare::MAX_DIFFERENCES);
     let files = changed_files(&snapshots, &state, &recorded.events, &replayed.events)?;

@@ -128,7 +128,7 @@ pub struct CheckReport {
 /// Builds the report of a run that has just ended.
 pub(crate) fn build(cx: &RunCx) -> Result<Report> {
     let events = cx.log.events();
-    let mut report = of_events(&events, &|blob| cx.log.get(blob).ok());
+    let mut report = of_events(cx.run(), &events, &|blob| cx.log.get(blob).ok());
     if cx.options.dry_run {
         report.diff = Some(diff(cx, &events, None)?);
     }
@@ -142,7 +142,7 @@ pub(crate) fn build(cx: &RunCx) -> Result<Report> {
 /// Builds a report from a log alone.
 #[must_use]
 pub fn of_events(events: &[Event], get: &dyn Fn(&sage_core::BlobRef) -> Option<Vec<u8>>) -> Report {
-    let mut report = blank(events);
+    let mut report = blank(run, events);
     for event in events {
         take(&mut report, event, get);
     }
@@ -168,12 +168,11 @@ pub fn of_events(events: &[Event], get: &dyn Fn(&sage_core::BlobRef) -> Option<V
     report
 }
 
-fn blank(events: &[Event]) -> Report {
-    let run = events.first().map(|event| event.run.clone());
+fn blank(run: &RunId, events: &[Event]) -> Report {
     let first_ms = events.first().map_or(0, |event| event.at_ms);
     let last_ms = events.last().map_or(0, |event| event.at_ms);
     Report {
-        run: run.unwrap_or_else(|| RunId::new("unknown").unwrap_or_else(|_| unreachable!())),
+        run: run.clone(),
         goal: String::new(),
         mode: String::new(),
         outcome: RunOutcome::Interrupted,

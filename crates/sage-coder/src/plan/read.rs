@@ -381,8 +381,9 @@ impl Reader {
             None | Some(Value::Null) => 0.0,
             Some(value) => match value.as_f64().filter(|n| (0.0..=1.0).contains(n)) {
                 Some(share) => share,
-                None if self.source == Source::Model => {
-                    value.as_f64().filter(|n| n.is_finite()).map_or(0.0, |n| n.clamp(0.0, 1.0))
+                // A score out of range is still an opinion of a model; a text is none.
+                None if self.source == Source::Model && value.is_number() => {
+                    value.as_f64().map_or(0.0, |n| n.clamp(0.0, 1.0))
                 }
                 None => {
                     self.problem(place, format!("must be a number from 0 to 1, found {value}"));

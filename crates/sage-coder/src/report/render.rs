@@ -158,7 +158,7 @@ fn outcome(report: &Report, next_steps: bool) -> String {
         out,
         "\n{} model call{}, {} input and {} output tokens, ${:.4}, {}",
         report.model_calls,
-        plural(u64::from(report.model_calls)),
+        plural(report.model_calls),
         report.input_tokens,
         report.output_tokens,
         report.usd,

@@ -78,6 +78,10 @@ impl Attempt {
     ) -> Result<Option<Failure>> {
         let present = changes.files.iter().filter(|file| file.exists);
         for file in present.take(MAX_SYNTAX_CHECKS) {
+            if let Some(error) = self.json_error(&file.path).await? {
+                let summary = format!("{} does not parse", file.path);
+                return Ok(Some(Failure::repairable(summary, error)));
+            }
             let Some(command) = project::syntax_check_for(&file.path, &briefing.project) else {
                 continue;
             };
@@ -91,6 +95,21 @@ impl Attempt {
             }
         }
         Ok(None)
+    }
+
+    /// What is wrong with a file that this program can parse itself.
+    async fn json_error(&self, path: &str) -> Result<Option<String>> {
+        if !path.ends_with(".json") {
+            return Ok(None);
+        }
+        let error = self
+            .gather("syntax", async {
+                let bytes = self.cx.workspace.read(&self.cx.workspace.resolve(path)?)?;
+                let error = project::syntax_error_in(path, &String::from_utf8_lossy(&bytes));
+                Ok(serde_json::json!(error))
+            })
+            .await?;
+        Ok(error.as_str().map(str::to_owned))
     }
 
     /// Test files that this attempt wrote are executed, and at least one test must run.

@@ -105,8 +105,10 @@ pub struct Intent {
     pub summary: String,
     /// Paths that will be looked at.
     pub reads: Vec<String>,
-    /// Paths that will be changed.
+    /// Paths that will be written; through a symbolic link to where it leads.
     pub writes: Vec<String>,
+    /// Paths that will be removed; of a symbolic link, the link itself.
+    pub removes: Vec<String>,
     /// The command line that will run.
     pub command: Option<String>,
 }

@@ -8,14 +8,16 @@
 
 mod compute;
 
+use std::collections::BTreeSet;
+
 use sage_core::{FileState, PastChange, ToolPast, WorkspaceEvent};
 use serde_json::{Value, json};
 
 use crate::call::{CallCx, Intent, ToolResult};
 use crate::edits::{Edit, Overwrite, Rung};
 use crate::error::{Error, ToolError};
-use crate::path::WorkPath;
-use crate::workspace::{Content, Workspace};
+use crate::path::{self, WorkPath};
+use crate::workspace::{Content, LINK_MODE, Workspace};
 
 pub(crate) use compute::missing;
 use compute::{Change, compute};
@@ -117,13 +119,26 @@ fn state(content: &Option<Content>) -> Option<FileState> {
 
 /// Writes the announced changes; when one cannot be written, those before it are taken back.
 fn write_all(cx: &CallCx<'_>, changes: &[Change]) -> Outcome<()> {
+    let workspace = &*cx.cx.workspace;
+    let new_folders: BTreeSet<WorkPath> =
+        changes.iter().flat_map(|change| missing_folders(workspace, &change.path)).collect();
     for (n_done, change) in changes.iter().enumerate() {
-        if let Err(error) = write_one(&cx.cx.workspace, change) {
+        if let Err(error) = write_one(workspace, change) {
             take_back(cx, changes, n_done)?;
+            // Deepest first; one that somebody uses by now stays.
+            for folder in new_folders.iter().rev() {
+                let _ = std::fs::remove_dir(folder.under(workspace.root()));
+            }
             return Err(error);
         }
     }
     Ok(())
+}
+
+/// The folders that must be made for a file.
+fn missing_folders(workspace: &Workspace, path: &WorkPath) -> Vec<WorkPath> {
+    let is_missing = |folder: &WorkPath| !folder.under(workspace.root()).exists();
+    std::iter::successors(path.parent(), WorkPath::parent).take_while(is_missing).collect()
 }
 
 fn write_one(workspace: &Workspace, change: &Change) -> Outcome<()> {
@@ -153,6 +168,9 @@ fn take_back(cx: &CallCx<'_>, changes: &[Change], n_done: usize) -> Outcome<()> 
     for change in changes[..n_done].iter().rev() {
         // Best effort: what cannot be taken back is logged as it is, below.
         let _ = match &change.before {
+            Some(before) if before.state.mode == LINK_MODE => {
+                workspace.link(&change.path, &path::encode_bytes(&before.bytes))
+            }
             Some(before) => workspace.put(&change.path, &before.bytes, Some(before.state.mode)),
             None => workspace.delete(&change.path),
         };
@@ -320,13 +338,13 @@ fn told(rung: Rung) -> &'static str {
 
 /// What a list of edits will touch.
 pub(crate) fn intent_of(edits: &[FileEdit]) -> Intent {
-    let mut writes: Vec<String> = Vec::new();
-    for path in edits.iter().filter_map(Edit::path) {
-        if !writes.iter().any(|seen| seen == path) {
-            writes.push(path.to_owned());
-        }
+    let (mut writes, mut removes) = (Vec::new(), Vec::new());
+    for edit in edits {
+        let list = if matches!(edit, Edit::Delete { .. }) { &mut removes } else { &mut writes };
+        list.extend(edit.path().map(str::to_owned).filter(|path| !list.contains(path)));
     }
-    Intent { summary: writes.join(", "), writes, ..Intent::default() }
+    let all: Vec<&str> = writes.iter().chain(&removes).map(String::as_str).collect();
+    Intent { summary: all.join(", "), writes, removes, ..Intent::default() }
 }
 
 #[cfg(test)]

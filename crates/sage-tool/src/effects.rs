@@ -59,6 +59,8 @@ pub(crate) struct Effects {
     pub notes: Vec<String>,
     /// What was refused, if something was.
     pub refused: Option<String>,
+    /// Paths that were put back, with the address of what was overwritten, if it was a file.
+    pub put_back: Vec<(String, Option<BlobRef>)>,
 }
 
 /// A tree under observation, from before a command to after it.
@@ -190,14 +192,14 @@ impl<'a> Watched<'a> {
                     activity.leave_for_last(path, before);
                 }
                 drop(activity);
-                tell(&mut effects, &back, self.rule, false);
+                tell(&mut effects, back, self.rule, false);
             }
             Leaving::Last { waiting, was_alone } => {
                 let mut all = waiting;
                 all.extend(changes.outside);
                 let mut back = changes.already_back;
                 back.merge(self.put_back(all)?);
-                tell(&mut effects, &back, self.rule, was_alone);
+                tell(&mut effects, back, self.rule, was_alone);
             }
         }
         Ok(effects)
@@ -323,13 +325,14 @@ impl<'a> Watched<'a> {
             let is_new = before.is_none();
             let is_folder = is_folder(&trace.now);
             let path = trace.path.as_str().to_owned();
-            if self.state(&trace.path, trace.now)? != before {
+            if self.state(&trace.path, trace.now.clone())? != before {
                 // A new folder stays when something in it is ignored: tools make such folders.
                 if !(is_new && is_folder) {
                     back.impossible.push(path);
                 }
             } else if !(is_new && is_cache(&path)) {
-                back.done.push(path);
+                let held = trace.now.filter(|now| now.mode & FOLDER_MODE == 0);
+                back.done.push((path, held.map(|now| now.hash)));
             }
         }
         Ok(back)
@@ -351,10 +354,10 @@ struct Changes {
     already_back: Back,
 }
 
-/// What was put back, and what could not be.
+/// What was put back (with what it held until then), and what could not be.
 #[derive(Debug, Default)]
 struct Back {
-    done: Vec<String>,
+    done: Vec<(String, Option<BlobRef>)>,
     impossible: Vec<String>,
 }
 
@@ -383,7 +386,7 @@ async fn look(
     .await?
 }
 
-fn tell(effects: &mut Effects, back: &Back, rule: AfterCommand, is_certain: bool) {
+fn tell(effects: &mut Effects, back: Back, rule: AfterCommand, is_certain: bool) {
     if !back.impossible.is_empty() {
         effects.notes.push(format!(
             "[changed outside the task's paths, and cannot be put back: {}]",
@@ -393,7 +396,9 @@ fn tell(effects: &mut Effects, back: &Back, rule: AfterCommand, is_certain: bool
     if back.done.is_empty() {
         return;
     }
-    let paths = named(&back.done);
+    let done: Vec<String> = back.done.iter().map(|(path, _)| path.clone()).collect();
+    let paths = named(&done);
+    effects.put_back = back.done;
     match (rule, is_certain) {
         (AfterCommand::KeepGranted, true) => {
             effects.refused =

@@ -32,7 +32,7 @@ impl Tool for Delete {
 
     fn intent(&self, args: &Value) -> Intent {
         let path = text(args, "path").to_owned();
-        Intent { summary: path.clone(), writes: vec![path], ..Intent::default() }
+        Intent { summary: path.clone(), removes: vec![path], ..Intent::default() }
     }
 
     async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {

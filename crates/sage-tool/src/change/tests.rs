@@ -135,6 +135,9 @@ async fn deleting_a_link_leaves_its_target() {
     assert!(bench.call(1, "delete", json!({"path": "link"})).await.ok);
     assert!(!bench.exists("link"));
     assert_eq!(bench.text("real.txt"), "x\n");
+    std::os::unix::fs::symlink("/etc/passwd", bench.at("out")).unwrap();
+    assert!(bench.call(2, "delete", json!({"path": "out"})).await.ok);
+    assert!(!bench.exists("out"));
 }
 
 #[tokio::test]
@@ -245,19 +248,26 @@ async fn a_write_that_fails_is_taken_back_and_the_log_is_told() {
     assert!(!result.ok);
     assert_eq!(bench.text("a.txt"), "one\n");
 
-    let edits = vec![write("new", "x\n"), write("new/under", "x\n"), replace("a.txt", "one", "1")];
+    let edits = vec![
+        write("d/e/f", "x\n"),
+        write("new", "x\n"),
+        write("new/under", "x\n"),
+        replace("a.txt", "one", "1"),
+    ];
     let result = bench.edits(2, edits).await.unwrap();
     assert!(!result.ok, "{}", result.text);
     assert_eq!(bench.text("a.txt"), "one\n");
-    assert!(!bench.exists("new"));
+    assert!(!bench.exists("new") && !bench.exists("d"));
     let facts = bench.facts();
     let from = facts.iter().rposition(|fact| fact == "called apply_edits").unwrap();
     assert_eq!(
         facts[from + 1..],
         [
+            "changed d/e/f +1 -0",
             "changed new +1 -0",
             "changed new/under +1 -0",
             "changed a.txt +1 -1",
+            "changed d/e/f +0 -1",
             "changed new +0 -1",
             "changed new/under +0 -1",
             "changed a.txt +1 -1",

@@ -261,7 +261,9 @@ async fn without_a_store_new_files_go_and_changed_ones_are_reported() {
 #[tokio::test]
 async fn what_is_put_back_is_not_lost() {
     let bench = Bench::new(&[("doc", "doc\n")]).granting(&["src"]);
-    run(&bench, 1, "echo precious > doc").await;
+    let result = run(&bench, 1, "echo precious > doc").await;
+    let held = sage_core::BlobRef::of(b"precious\n");
+    assert_eq!(result.details["put_back"], json!([{"path": "doc", "held": held}]));
     assert_eq!(bench.text("doc"), "doc\n");
     let store = SnapshotStore::open(&bench.at(".sage/snapshots")).unwrap();
     assert_eq!(store.read(&sage_core::BlobRef::of(b"precious\n")).unwrap(), b"precious\n");

@@ -121,7 +121,8 @@ async fn a_cancel_ends_a_command_at_once() {
         assert!(outcome.cancelled && !outcome.succeeded());
         assert_eq!(*seen.lock().unwrap(), "ready\n");
         let took = started.get().unwrap().elapsed();
-        assert!(took < Duration::from_millis(600), "{took:?}");
+        // The grace is 200 ms; the rest is for a loaded machine.
+        assert!(took < Duration::from_millis(1000), "{took:?}");
     }
 }
 

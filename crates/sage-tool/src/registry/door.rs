@@ -12,6 +12,7 @@ use crate::change::{self, FileEdit};
 use crate::effects::{AfterCommand, Watched};
 use crate::error::{Error, Result, ToolError};
 use crate::journal::{BEFORE_KEY, Journal, Standing};
+use crate::path::{PathError, WorkPath};
 use crate::policy::Decision;
 
 /// Longest text for a model, in characters; tools have tighter bounds of their own.
@@ -191,20 +192,17 @@ fn objection(cx: &ToolCx, name: &str, effect: Effect, intent: &Intent) -> Option
 }
 
 fn objection_to_paths(cx: &ToolCx, intent: &Intent) -> Option<String> {
-    let escape = |path: &String| {
-        let error = cx.workspace.resolve(path).err()?;
-        error.is_escape().then(|| error.to_string())
-    };
-    let write = |path: &String| {
+    type Found = std::result::Result<WorkPath, PathError>;
+    let objection = |found: Found, is_written: bool| match found {
+        Ok(path) if is_written => cx.grant.objection_to_write(path.as_str()),
+        Err(error) if error.is_escape() => Some(error.to_string()),
         // A malformed path is told by the tool itself.
-        let entry = cx.workspace.resolve(path).ok()?;
-        cx.grant.objection_to_write(entry.as_str())
+        Ok(_) | Err(_) => None,
     };
-    intent
-        .reads
-        .iter()
-        .find_map(escape)
-        .or_else(|| intent.writes.iter().find_map(|path| escape(path).or_else(|| write(path))))
+    let reads = intent.reads.iter().map(|path| (cx.workspace.resolve(path), false));
+    let writes = intent.writes.iter().map(|path| (cx.workspace.resolve(path), true));
+    let removes = intent.removes.iter().map(|path| (cx.workspace.resolve_entry(path), true));
+    reads.chain(writes).chain(removes).find_map(|(found, is_written)| objection(found, is_written))
 }
 
 /// What the policy, or the person it asks, says against a command. A command that was let through
@@ -262,6 +260,14 @@ async fn perform_watched(
     let after = watched.end(cx, &journal.call).await?;
     let mut result = told(done)?;
     result.changed = after.kept;
+    if !after.put_back.is_empty()
+        && let Value::Object(details) = &mut result.details
+    {
+        let put_back = after.put_back.iter();
+        let put_back: Vec<Value> =
+            put_back.map(|(path, held)| json!({ "path": path, "held": held })).collect();
+        details.insert("put_back".to_owned(), Value::Array(put_back));
+    }
     if !after.notes.is_empty() {
         result.text = format!("{}\n{}", result.text.trim_end(), after.notes.join("\n"));
     }

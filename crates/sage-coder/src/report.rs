@@ -141,7 +141,11 @@ pub(crate) fn build(cx: &RunCx) -> Result<Report> {
 
 /// Builds a report from a log alone.
 #[must_use]
-pub fn of_events(events: &[Event], get: &dyn Fn(&sage_core::BlobRef) -> Option<Vec<u8>>) -> Report {
+pub fn of_events(
+    run: &RunId,
+    events: &[Event],
+    get: &dyn Fn(&sage_core::BlobRef) -> Option<Vec<u8>>,
+) -> Report {
     let mut report = blank(run, events);
     for event in events {
         take(&mut report, event, get);

@@ -277,3 +277,17 @@ async fn a_file_becomes_a_folder_and_back() {
     assert!(result.refused, "{}", result.text);
     assert_eq!(bench.tree(), before);
 }
+
+#[tokio::test]
+async fn a_folder_that_was_closed_is_opened_again() {
+    let bench =
+        Bench::new(&[("d/f", "f\n"), ("d/g", "g\n"), ("src/s/x", "x\n")]).granting(&["src"]);
+    let before = bench.tree();
+    let result = run(&bench, 1, "rm d/g; echo x > d/f; echo y > d/new; chmod 000 d").await;
+    assert!(result.refused, "{}", result.text);
+    assert_eq!(bench.tree(), before);
+    // Inside the paths it stays as the command left it, and ends nothing.
+    let result = run(&bench, 2, "chmod 000 src/s").await;
+    assert!(result.ok, "{}", result.text);
+    fs::set_permissions(bench.at("src/s"), fs::Permissions::from_mode(0o755)).unwrap();
+}

@@ -136,7 +136,7 @@ fn rules_of_the_enclosing_repository_hold() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(10))]
     #[test]
     fn no_text_resolves_to_something_outside(
         texts in proptest::collection::vec(

@@ -13,7 +13,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Effects, Styles};
-use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use errors::UsageError;
 use errors::usage_error;
@@ -158,7 +159,10 @@ impl Cli {
     /// clap's that carry their text.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
         let argv: Vec<OsString> = argv.into_iter().collect();
-        let cli = Self::try_parse_from(&argv).map_err(|error| usage_error(&error, &argv))?;
+        let wrong = |error: clap::Error| usage_error(&error, &argv);
+        let matches = Self::definition().try_get_matches_from(&argv).map_err(wrong)?;
+        flags_are_with_their_command(&Self::definition(), &matches)?;
+        let cli = Self::from_arg_matches(&matches).map_err(wrong)?;
         if cli.global.quiet && cli.global.verbose > 0 {
             return Err(UsageError::conflict("--quiet", "--verbose"));
         }
@@ -175,6 +179,32 @@ impl Cli {
     pub fn definition() -> clap::Command {
         <Self as CommandFactory>::command()
     }
+}
+
+/// A flag of `sage runs` itself (which lists) says nothing when a command such as `show` follows:
+/// refuse it rather than ignore it.
+fn flags_are_with_their_command(
+    command: &clap::Command,
+    matches: &clap::ArgMatches,
+) -> Result<(), UsageError> {
+    let Some((name, below)) = matches.subcommand() else { return Ok(()) };
+    let Some(sub) = command.find_subcommand(name) else { return Ok(()) };
+    let is_given = |arg: &&clap::Arg| {
+        !arg.is_global_set()
+            && matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let Some(stray) = command.get_arguments().find(is_given) else {
+        return flags_are_with_their_command(sub, below);
+    };
+    let shown =
+        stray.get_long().map_or_else(|| stray.get_id().to_string(), |long| format!("--{long}"));
+    if sub.get_arguments().any(|arg| arg.get_id() == stray.get_id()) {
+        return Err(UsageError::Wrong {
+            message: format!("`{shown}` stands before `{name}`, but belongs to it"),
+            hint: format!("put `{shown}` after `{name}`"),
+        });
+    }
+    Err(UsageError::conflict(&shown, name))
 }
 
 #[cfg(test)]

@@ -89,7 +89,9 @@ pub fn usage_error(error: &clap::Error, argv: &[OsString]) -> UsageError {
                 None => (format!("`{arg}` cannot be used here"), see_help()),
             }
         }
-        ErrorKind::MissingRequiredArgument => (format!("missing `{arg}`"), see_help()),
+        ErrorKind::MissingRequiredArgument => {
+            (format!("missing `{}`", alternatives(&arg)), see_help())
+        }
         ErrorKind::InvalidValue => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             let message = if value.is_empty() {
@@ -133,6 +135,14 @@ fn did_you_mean(near: String) -> String {
 fn flag_only(arg: &str) -> String {
     let first = arg.split([' ', '[', '=']).next().unwrap_or(arg);
     if first.starts_with('-') { first.to_owned() } else { arg.to_owned() }
+}
+
+/// A required choice, which the parser writes `<--keep <N>|--older-than <DURATION>>`.
+fn alternatives(arg: &str) -> String {
+    match arg.strip_prefix("<-").and_then(|rest| rest.strip_suffix('>')) {
+        Some(choice) => format!("-{choice}").replace('|', "` or `"),
+        None => arg.to_owned(),
+    }
 }
 
 fn shortened(text: &str) -> String {

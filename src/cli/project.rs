@@ -37,12 +37,9 @@ pub struct DoctorArgs {
 
 /// `sage config`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage config show\n  sage config set run.max_parallel 2\n  \
+#[command(after_help = "Example:\n  sage config show\n  sage config set run.max_parallel 2\n  \
                   sage config set --role coder --primary gpt-4o --fallback gpt-4o-mini \\\n    \
-                  --trigger \"primary_failure_count >= 2\""
-)]
+                  --trigger \"primary_failure_count >= 2\"")]
 pub struct ConfigArgs {
     /// What to do; `show` when absent.
     #[command(subcommand)]
@@ -120,7 +117,6 @@ pub struct ConfigSetArgs {
 
 /// `sage config env`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct ConfigEnvArgs {
     /// What to do; `show` when absent.
     #[command(subcommand)]
@@ -141,10 +137,7 @@ pub enum ConfigEnvCommand {
 
 /// `sage models`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage models\n  sage models test qwen2.5-coder:1.5b"
-)]
+#[command(after_help = "Example:\n  sage models\n  sage models test qwen2.5-coder:1.5b")]
 pub struct ModelsArgs {
     /// What to do; `list` when absent.
     #[command(subcommand)]
@@ -173,7 +166,6 @@ pub enum ModelsCommand {
 /// `sage rules`.
 #[derive(Debug, Args)]
 #[command(
-    args_conflicts_with_subcommands = true,
     after_help = "Example:\n  sage rules --layers\n  sage rules add \"Use tabs in Makefiles\"\n  \
                   sage rules validate --strict"
 )]
@@ -230,11 +222,8 @@ pub enum RulesCommand {
 
 /// `sage permissions`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage permissions\n  sage permissions set policy strict\n  \
-                  sage permissions reset"
-)]
+#[command(after_help = "Example:\n  sage permissions\n  sage permissions set policy strict\n  \
+                  sage permissions reset")]
 pub struct PermissionsArgs {
     /// What to do; `show` when absent.
     #[command(subcommand)]
@@ -274,10 +263,7 @@ pub enum PermissionPart {
 
 /// `sage session`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage session\n  sage session handoff"
-)]
+#[command(after_help = "Example:\n  sage session\n  sage session handoff")]
 pub struct SessionArgs {
     /// What to do; `status` when absent.
     #[command(subcommand)]
@@ -309,10 +295,7 @@ pub enum SessionCommand {
 
 /// `sage memory`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage memory\n  sage memory digest --days 7"
-)]
+#[command(after_help = "Example:\n  sage memory\n  sage memory digest --days 7")]
 pub struct MemoryArgs {
     /// What to do; `list` when absent.
     #[command(subcommand)]

@@ -191,11 +191,8 @@ pub struct DemoArgs {
 
 /// `sage plan`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage plan\n  sage plan validate my_plan.json\n  \
-                  sage plan render --format mermaid > plan.mmd"
-)]
+#[command(after_help = "Example:\n  sage plan\n  sage plan validate my_plan.json\n  \
+                  sage plan render --format mermaid > plan.mmd")]
 pub struct PlanArgs {
     /// What to do with it; `show` when absent.
     #[command(subcommand)]

@@ -21,11 +21,8 @@ pub struct StatusArgs {
 
 /// `sage runs`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  sage runs\n  sage runs diff last 2026-01\n  \
-                  sage runs prune --keep 20 --dry-run"
-)]
+#[command(after_help = "Example:\n  sage runs\n  sage runs diff last 2026-01\n  \
+                  sage runs prune --keep 20 --dry-run")]
 pub struct RunsArgs {
     /// What to do; `list` when absent.
     #[command(subcommand)]

@@ -95,3 +95,20 @@ fn every_visible_command_has_a_summary_and_no_period_ends_it() {
     }
     check(&Cli::definition());
 }
+
+#[test]
+fn global_flags_stand_anywhere_and_others_with_their_command() {
+    for line in ["config -q paths", "-q config paths", "config paths -q"] {
+        assert!(read(line).unwrap().global.quiet, "{line}");
+    }
+    assert_eq!(
+        wrong("config --json paths"),
+        (
+            "`--json` stands before `paths`, but belongs to it".into(),
+            "put `--json` after `paths`".into()
+        )
+    );
+    let (message, _) = wrong("rules --layers add x");
+    assert_eq!(message, "`--layers` cannot be used with `add`");
+    assert_eq!(wrong("runs prune").0, "missing `--keep <N>` or `--older-than <DURATION>`");
+}

@@ -32,7 +32,7 @@ pub use error::{Error, Result};
 pub use options::{Mode, RunOptions};
 pub use plan_file::read_checked;
 pub use replay::{Difference, Replay, replay};
-pub use report::{CheckReport, Detail, FileReport, Form, Report, TaskReport, render};
+pub use report::{Detail, FileReport, Form, Report, TaskReport, render};
 pub use run::{RunEnd, is_approved, options_of, resume, start};
 pub use state::{prepare as prepare_state, write_atomic};
 pub use undo::{Undone, undo};

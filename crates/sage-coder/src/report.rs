@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 
 use sage_core::{
-    AgentRole, CheckKind, Event, EventKind, FileState, ModelEvent, NodeEvent, NodeId, NodeOutcome,
-    Recorder, RunEvent, RunId, RunOutcome, ToolEvent, WorkspaceEvent,
+    AgentRole, Event, EventKind, FileState, ModelEvent, NodeEvent, NodeId, NodeOutcome, Recorder,
+    RunEvent, RunId, RunOutcome, WorkspaceEvent,
 };
-use sage_log::{ChangeKind, Files, Handoff, Metrics, Spending, SystemState, project, project_with};
+use sage_log::{
+    ChangeKind, Check, Evidence, Files, Handoff, Metrics, Refusals, Spending, SystemState, project,
+    project_with,
+};
 use sage_tool::Workspace;
 use sage_tool::edits::unified_diff;
 use serde::Serialize;
@@ -51,7 +54,7 @@ pub struct Report {
     /// Files that differ from before the run.
     pub files: Vec<FileReport>,
     /// Commands that judged the work.
-    pub checks: Vec<CheckReport>,
+    pub checks: Vec<Check>,
     /// What the program did not let happen.
     pub refusals: Vec<String>,
     /// Routing decisions, in words.
@@ -104,27 +107,6 @@ pub struct FileReport {
     pub lines_removed: u64,
 }
 
-/// One command that judged the work.
-#[derive(Debug, Clone, Serialize)]
-pub struct CheckReport {
-    /// The task; `@run` for the run as a whole.
-    pub node: NodeId,
-    /// What it was for.
-    pub kind: CheckKind,
-    /// The command.
-    pub command: String,
-    /// Whether it passed.
-    pub passed: bool,
-    /// Its exit code.
-    pub exit_code: Option<i32>,
-    /// Tests that ran, where the runner says so.
-    pub n_tests: Option<u64>,
-    /// Its duration.
-    pub duration_ms: u64,
-    /// Position of the evidence in the log.
-    pub seq: u64,
-}
-
 /// Builds the report of a run that has just ended.
 pub(crate) fn build(cx: &RunCx) -> Result<Report> {
     let events = cx.log.events();
@@ -155,6 +137,11 @@ pub fn of_events(
     report.input_tokens = spending.total.usage.input;
     report.output_tokens = spending.total.usage.output;
     report.usd = spending.total.usd;
+    report.checks = project::<Evidence>(events);
+    let refused = project::<Refusals>(events).into_iter();
+    report.refusals.extend(refused.map(|refused| {
+        format!("{}: {} {}: {}", refused.call.node, refused.tool, refused.summary, refused.reason)
+    }));
     for file in project::<Files>(events).files {
         let action = match file.kind {
             ChangeKind::Created => "created",
@@ -222,9 +209,6 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&sage_core::BlobRef) ->
             let whose = node.as_ref().map_or("the run".to_owned(), NodeId::to_string);
             report.refusals.push(format!("{whose}: budget of {allowed} {limit} used up ({used})"));
         }
-        EventKind::Tool(ToolEvent::Refused { call, tool, summary, reason, .. }) => {
-            report.refusals.push(format!("{}: {tool} {summary}: {reason}", call.node));
-        }
         EventKind::Model(ModelEvent::Answered { scripted, .. }) => report.scripted |= scripted,
         EventKind::Model(ModelEvent::Routed {
             call, role, chosen, reason, probability, ..
@@ -234,25 +218,6 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&sage_core::BlobRef) ->
                 call.node
             ));
         }
-        EventKind::Workspace(WorkspaceEvent::Checked {
-            node,
-            kind,
-            command,
-            passed,
-            exit_code,
-            n_tests,
-            duration_ms,
-            ..
-        }) => report.checks.push(CheckReport {
-            node: node.clone(),
-            kind: *kind,
-            command: command.clone(),
-            passed: *passed,
-            exit_code: *exit_code,
-            n_tests: *n_tests,
-            duration_ms: *duration_ms,
-            seq: event.seq.0,
-        }),
         _ => {}
     }
 }

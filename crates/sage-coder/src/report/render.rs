@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sage_core::{CheckKind, NodeId, RunOutcome};
+use sage_log::Check;
 
-use super::{CheckReport, Report, TaskReport, outcome_word};
+use super::{Report, TaskReport, outcome_word};
 use crate::plan::draw::{self, Marks};
 
 /// How much to tell (`SAGE_RUN_OUTPUT`).
@@ -118,9 +119,8 @@ fn actions(report: &Report, detail: Detail) -> String {
             file.action, file.path, file.lines_added, file.lines_removed
         ));
     }
-    let telling = |check: &&CheckReport| {
-        detail >= Detail::Full || check.kind != CheckKind::Lint || !check.passed
-    };
+    let telling =
+        |check: &&Check| detail >= Detail::Full || check.kind != CheckKind::Lint || !check.passed;
     lines.extend(report.checks.iter().filter(telling).map(check_line));
     lines.extend(report.refusals.iter().map(|refusal| format!("refused  {refusal}")));
     if lines.is_empty() {
@@ -129,7 +129,7 @@ fn actions(report: &Report, detail: Detail) -> String {
     lines.join("\n")
 }
 
-fn check_line(check: &CheckReport) -> String {
+fn check_line(check: &Check) -> String {
     let word = if check.passed { "passed" } else { "failed" };
     let tests = check.n_tests.map(|n| format!("{n} test{}, ", plural(n))).unwrap_or_default();
     let exit = check.exit_code.map(|code| format!("exit {code}, ")).unwrap_or_default();
@@ -186,8 +186,8 @@ fn outcome(report: &Report, next_steps: bool) -> String {
 
 /// Tests that passed at the end. The same test may run under several commands; the project's own last
 /// word has them all, so the tasks' commands count only where there is none.
-fn tests_passed(checks: &[CheckReport]) -> u64 {
-    let mut last: BTreeMap<(bool, &str), &CheckReport> = BTreeMap::new();
+fn tests_passed(checks: &[Check]) -> u64 {
+    let mut last: BTreeMap<(bool, &str), &Check> = BTreeMap::new();
     for check in checks {
         last.insert((check.node == NodeId::run(), &check.command), check);
     }

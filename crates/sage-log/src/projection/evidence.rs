@@ -1,6 +1,6 @@
 //! The checks of a run: on what grounds a task counts as done or failed.
 
-use sage_core::{BlobRef, CallId, CheckKind, Event, EventKind, NodeId, WorkspaceEvent};
+use sage_core::{BlobRef, CallId, CheckKind, Event, EventKind, NodeId, Seq, WorkspaceEvent};
 use serde::Serialize;
 
 use super::Projection;
@@ -35,6 +35,8 @@ pub struct Check {
     pub output: BlobRef,
     /// Why it did not pass; empty when it did.
     pub reason: String,
+    /// Its event.
+    pub seq: Seq,
     /// When.
     pub at_ms: u64,
 }
@@ -71,6 +73,7 @@ impl Projection for Evidence {
             duration_ms: *duration_ms,
             output: output.clone(),
             reason: reason.clone(),
+            seq: event.seq,
             at_ms: event.at_ms,
         };
         match self.0.iter_mut().rev().find(|earlier| earlier.call == check.call) {

@@ -1,10 +1,14 @@
 //! `sage status`.
 
+use std::time::Duration;
+
+use sage_testkit::{Brain, PlannedBrain, SeenRequest};
 use serde_json::json;
 
 use crate::recorded::{START_MS, ended, half_a_run, record};
 use crate::support::{World, sandbox};
-use sage_testkit::PlannedBrain;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn without_runs_it_says_how_to_start_one() {
@@ -68,4 +72,34 @@ fn unknown_and_ambiguous_runs_are_usage_errors() {
     sandbox.run(&["status", "2026"]).expect_code(2).expect_text("2026-a");
     sandbox.run(&["status", "2026-a"]).expect_code(0);
     sandbox.run(&["status", "../.."]).expect_code(2);
+}
+
+#[test]
+fn a_running_run_is_told_followed_and_never_pruned() {
+    let slow = |request: &SeenRequest| {
+        let is_plan = request.role() == Some(sage_core::AgentRole::Planner);
+        let reply = PlannedBrain::hello().answer(request);
+        if is_plan { reply } else { reply.after(Duration::from_secs(60)) }
+    };
+    let world = World::new(slow);
+    let sandbox = &world.sandbox;
+    let mut run = sandbox.sage(&["run", PlannedBrain::HELLO_GOAL, "--auto"]).spawn();
+    assert!(run.wait_until(PATIENCE, |_| world.calls().len() == 2), "{}", run.stderr());
+    let status = sandbox.run(&["status", "--json"]).json_lines().remove(0);
+    assert_eq!((&status["live"], &status["state"]), (&json!(true), &json!("running")));
+    assert_eq!(status["status"]["nodes"][0]["state"], "running");
+    assert_eq!(status["pending"][0]["node"], "task_002");
+    sandbox.run(&["runs"]).expect_code(0).expect_text("running");
+    sandbox.run(&["runs", "prune", "--keep", "0"]).expect_code(0);
+
+    let mut follow = sandbox.sage(&["log", "--follow", "--json"]).spawn();
+    assert!(follow.wait_until(PATIENCE, |follow| follow.stdout().contains("model.called")));
+    run.interrupt();
+    run.wait(PATIENCE).expect_code(130);
+    let followed = follow.wait(PATIENCE);
+    followed.expect_code(0);
+    let events = followed.json_lines();
+    assert_eq!(events.last().unwrap()["type"], "run.finished");
+    assert_eq!(events.len() as u64, sandbox.last_run().last_seq(), "each event once");
+    sandbox.run(&["session", "handoff"]).expect_code(0).expect_text("sage resume");
 }

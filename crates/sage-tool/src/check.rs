@@ -16,13 +16,13 @@ use crate::journal::{Journal, Standing};
 use crate::process::MAX_TIMEOUT;
 use crate::registry::{CHECK, CheckSpec, ask_policy, with_before};
 
-pub use count::tests_in;
+pub use count::{TestCount, read_test_output};
 
 /// What a command proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// Whether it counts as passed: it ended by itself with exit code 0 and, where generated tests
-    /// were to be run, at least one ran.
+    /// Whether it counts as passed: it ended by itself with exit code 0 and, where it was to show that
+    /// something works, a test runner among it ran at least one test.
     pub passed: bool,
     /// Its exit code; absent when it was stopped or not started.
     pub exit_code: Option<i32>,
@@ -72,7 +72,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
     let outcome = run_line(&call_cx, &spec.command, timeout).await;
     let effects = watched.end(cx, &call).await?;
     let mut result = match outcome {
-        Ok(outcome) => judge(&outcome, spec.kind, timeout),
+        Ok(outcome) => judge(&outcome, spec.kind, &spec.shown, timeout),
         Err(ToolError::Ends(error)) => return Err(error),
         Err(error) => CheckResult { reason: error.to_string(), ..CheckResult::not_run() },
     };
@@ -116,12 +116,14 @@ impl CheckResult {
 fn judge(
     outcome: &crate::process::ProcessOutcome,
     kind: CheckKind,
+    command: &str,
     timeout: Duration,
 ) -> CheckResult {
-    let n_tests = tests_in(&outcome.output);
+    let n_tests = read_test_output(command, &outcome.output, outcome.exit_code).ran;
+    let needs_tests = matches!(kind, CheckKind::GeneratedTest | CheckKind::Acceptance);
     let reason = if !outcome.succeeded() {
         how_it_ended(outcome, timeout)
-    } else if kind == CheckKind::GeneratedTest && n_tests == Some(0) {
+    } else if needs_tests && n_tests == Some(0) {
         "no test ran".to_owned()
     } else {
         String::new()

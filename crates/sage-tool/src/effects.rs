@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{ToolCx, blocking};
 use crate::edits::line_diff_counts;
 use crate::error::{Error, Result};
+use crate::grant::PathSet;
 use crate::path::WorkPath;
 use crate::snapshot::{
     Covers, Entry, Snapshot, SnapshotStore, StatCache, Trace, scan, state_on_disk,
@@ -91,7 +92,8 @@ impl<'a> Watched<'a> {
         rule: AfterCommand,
     ) -> Result<Self> {
         let workspace = &cx.workspace;
-        let busy = workspace.busy(cx.grant.paths.clone());
+        let own = if cx.grant.read_only { PathSet::none() } else { cx.grant.paths.clone() };
+        let busy = workspace.busy(own);
         let since = workspace.activity().now();
         let store = cx.snapshots.clone();
         let cache = Arc::new(Mutex::new(StatCache::default()));
@@ -249,9 +251,6 @@ impl<'a> Watched<'a> {
 
     fn log_kept(&self, cx: &ToolCx, call: &CallId, kept: &[Kept]) -> Result<()> {
         for change in kept {
-            let is_folder = |state: &Option<FileState>| {
-                state.as_ref().is_some_and(|s| s.mode & FOLDER_MODE != 0)
-            };
             let before = change.before.as_ref().map(Entry::state);
             if is_folder(&before) || is_folder(&change.now) {
                 continue;
@@ -293,6 +292,18 @@ impl<'a> Watched<'a> {
         }
     }
 
+    /// Keeps what is about to be overwritten, if it changed since the tree was looked at.
+    fn keep(&self, path: &WorkPath, now: &Option<FileState>) -> Result<()> {
+        let Some((store, now)) = self.store.as_ref().zip(now.as_ref()) else { return Ok(()) };
+        if now.mode & FOLDER_MODE == 0
+            && !store.has(&now.hash)
+            && let Ok(Some(content)) = self.workspace.content(path)
+        {
+            store.keep(&content.bytes)?;
+        }
+        Ok(())
+    }
+
     /// Puts paths back to what they were; those that changed once more meanwhile are left alone.
     fn put_back(&self, paths: BTreeMap<String, Option<Entry>>) -> Result<Back> {
         let mut back = Back::default();
@@ -311,6 +322,7 @@ impl<'a> Watched<'a> {
                 (None | Some(Entry::Link { .. } | Entry::Folder { .. }), _) => true,
             };
             if can_be {
+                self.keep(&path, &now)?;
                 traces.push(Trace { path, now, target: before });
             } else {
                 back.impossible.push(path.as_str().to_owned());

@@ -8,7 +8,7 @@
 //! How children die with us: on Linux the kernel kills the direct child; a small watching shell, which
 //! notices that our end of a pipe has closed, kills the rest of each group. A process that leaves its
 //! group (`setsid`) escapes both; holding that one is the sandbox's business, which belongs into
-//! [`command`] below, where every child is prepared.
+//! `command` below, where every child is prepared.
 
 mod capture;
 mod start;

@@ -1,128 +1,391 @@
-//! How many tests ran, read from what the common runners print last.
+//! How many tests a command ran, read from what its test runner printed at the end.
+//!
+//! A runner that found no test may well exit 0 (Python's unittest before 3.12, Go, Node); the count
+//! is what tells that from evidence. Text that no runner is known to print says nothing.
 
-use std::sync::LazyLock;
+use serde::{Deserialize, Serialize};
 
-use regex::Regex;
+/// Tests that a command ran, where its output says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCount {
+    /// Tests executed, skipped ones not counted; `Some(0)` when a runner said that it ran none.
+    pub ran: Option<u64>,
+    /// Tests that failed, errors included.
+    pub failed: Option<u64>,
+}
 
-/// The number of tests that ran, passed or not (skipped ones do not count); `None` when the output is
-/// not of a known runner. Several summaries of one runner (one per package) are added up.
+/// Lines that are read from the end of an output, at most.
+const MAX_LINES: usize = 20_000;
+
+/// Exit codes by which a runner says that it ran nothing.
+const PYTEST_NONE: i32 = 5;
+const NEXTEST_NONE: i32 = 4;
+
+/// Reads the closing lines of pytest (and the built-in runner), unittest, cargo test, nextest,
+/// go test, node --test, jest, vitest, mocha, Maven and Gradle. The counts of several runners add up.
 #[must_use]
-pub fn tests_in(output: &str) -> Option<u64> {
+pub fn read_test_output(command: &str, output: &str, exit_code: Option<i32>) -> TestCount {
     let plain = without_colours(output);
-    RUNNERS.iter().find_map(|runner| runner.count(&plain))
-}
-
-fn without_colours(text: &str) -> String {
-    static COLOUR: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new("\x1b\\[[0-9;]*[A-Za-z]").ok());
-    match &*COLOUR {
-        Some(colour) => colour.replace_all(text, "").into_owned(),
-        None => text.to_owned(),
+    let lines: Vec<&str> = plain.lines().collect();
+    let lines = &lines[lines.len().saturating_sub(MAX_LINES)..];
+    let mut tally = Tally::default();
+    for line in lines {
+        tally.read(line);
     }
+    let mut count = tally.finish();
+    if count.ran.is_none() {
+        let ran_nothing = match exit_code {
+            Some(PYTEST_NONE) => command.contains("pytest"),
+            Some(NEXTEST_NONE) => command.contains("nextest"),
+            _ => false,
+        };
+        if ran_nothing {
+            count = TestCount { ran: Some(0), failed: Some(0) };
+        }
+    }
+    count
 }
 
-/// One runner: a line that sums up, and the numbers in it that count.
-struct Runner {
-    summary: Option<Regex>,
-    /// Matches one number in the summary. Absent when the summary's first group is the number, or,
-    /// without such a group, each line is one test.
-    parts: Option<Regex>,
-    /// Summaries to use: all of them, or only the last.
-    last_only: bool,
+#[derive(Default)]
+struct Tally {
+    /// A line said how many tests ran.
+    is_counted: bool,
+    /// A line said that tests ran, without a number.
+    is_uncounted: bool,
+    /// A line said that nothing ran.
+    said_none: bool,
+    ran: u64,
+    failed: u64,
+    /// unittest: tests of the last `Ran N tests`, whose outcome comes on a later line.
+    unittest: bool,
+    /// node: `tests`, `pass`, `fail`, `skipped`, `todo` in the order in which they come.
+    node_tests: Option<u64>,
+    node_files: u64,
+    /// go -v: top-level results.
+    go_results: u64,
+    go_failed: u64,
+    go_packages: u64,
+    /// Maven: sums of the lines per class and of the closing lines.
+    maven_classes: (u64, u64),
+    maven_total: Option<(u64, u64)>,
 }
 
-impl Runner {
-    fn new(summary: &str, parts: Option<&str>, last_only: bool) -> Self {
-        let parts = parts.and_then(|parts| Regex::new(parts).ok());
-        Self { summary: Regex::new(summary).ok(), parts, last_only }
+impl Tally {
+    fn add(&mut self, ran: u64, failed: u64) {
+        self.is_counted = true;
+        self.ran = self.ran.saturating_add(ran);
+        self.failed = self.failed.saturating_add(failed);
     }
 
-    fn count(&self, output: &str) -> Option<u64> {
-        let summaries: Vec<u64> = self
-            .summary
-            .as_ref()?
-            .captures_iter(output)
-            .map(|found| match &self.parts {
-                Some(parts) => parts
-                    .captures_iter(&found[0])
-                    .filter_map(|part| part[1].parse::<u64>().ok())
-                    .fold(0, u64::saturating_add),
-                None => found.get(1).map_or(1, |n| n.as_str().parse().unwrap_or(0)),
-            })
-            .collect();
-        if self.last_only {
-            summaries.last().copied()
+    fn read(&mut self, line: &str) {
+        let words = Words::of(line);
+        let text = line.trim();
+        let _ = self.cargo(text, &words)
+            || self.nextest(text, &words)
+            || self.unittest(text, &words)
+            || self.maven(text, &words)
+            || self.jest(text, &words)
+            || self.vitest(text, &words)
+            || self.node(line)
+            || self.mocha(text, &words)
+            || self.go(line)
+            || self.gradle(text, &words)
+            || self.pytest(text, &words);
+    }
+
+    /// `test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; ...`
+    fn cargo(&mut self, text: &str, words: &Words<'_>) -> bool {
+        let is_result = text.starts_with("test result:");
+        if is_result {
+            let failed = words.before("failed").unwrap_or(0);
+            self.add(words.before("passed").unwrap_or(0).saturating_add(failed), failed);
+        }
+        is_result
+    }
+
+    /// `Summary [   0.05s] 5 tests run: 4 passed, 1 failed, 0 skipped`
+    fn nextest(&mut self, text: &str, words: &Words<'_>) -> bool {
+        let is_summary = text.starts_with("Summary [") && text.contains(" run: ");
+        if is_summary {
+            let ran = words.before("tests").or(words.before("test")).unwrap_or(0);
+            let failed = words.before("failed").unwrap_or(0) + words.before("timed").unwrap_or(0);
+            self.add(ran, failed);
+        }
+        is_summary
+    }
+
+    /// `Ran 3 tests in 0.001s`, then `OK (skipped=1)` or `FAILED (failures=1, errors=1)`.
+    fn unittest(&mut self, text: &str, words: &Words<'_>) -> bool {
+        if let ["Ran", count, "test" | "tests", "in", ..] = words.0.as_slice()
+            && let Some(ran) = number(count)
+        {
+            self.add(ran, 0);
+            self.unittest = true;
+            return true;
+        }
+        let is_outcome = self.unittest
+            && ["OK", "FAILED", "NO TESTS RAN"].iter().any(|outcome| {
+                text.strip_prefix(outcome)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+            });
+        if is_outcome {
+            self.unittest = false;
+            self.ran = self.ran.saturating_sub(words.after("skipped").unwrap_or(0));
+            let failed = words.after("failures").unwrap_or(0) + words.after("errors").unwrap_or(0);
+            self.failed = self.failed.saturating_add(failed);
+        }
+        is_outcome
+    }
+
+    /// `[INFO] Tests run: 5, Failures: 1, Errors: 0, Skipped: 0`, per class with a time.
+    fn maven(&mut self, text: &str, words: &Words<'_>) -> bool {
+        if text.contains("No tests to run") {
+            self.said_none = true;
+            return true;
+        }
+        if !text.contains("Tests run: ") || !text.contains("Failures: ") {
+            return false;
+        }
+        let failed = words.after("Failures").unwrap_or(0) + words.after("Errors").unwrap_or(0);
+        let ran =
+            words.after("run").unwrap_or(0).saturating_sub(words.after("Skipped").unwrap_or(0));
+        let sum = if text.contains("Time elapsed") {
+            &mut self.maven_classes
         } else {
-            summaries.into_iter().reduce(u64::saturating_add)
+            self.maven_total.get_or_insert_default()
+        };
+        *sum = (sum.0.saturating_add(ran), sum.1.saturating_add(failed));
+        true
+    }
+
+    /// `Tests:       1 failed, 2 skipped, 3 passed, 6 total`
+    fn jest(&mut self, text: &str, words: &Words<'_>) -> bool {
+        if text.starts_with("No tests found") {
+            self.said_none = true;
+            return true;
+        }
+        let is_summary = text.starts_with("Tests:") && text.ends_with(" total");
+        if is_summary {
+            let failed = words.before("failed").unwrap_or(0);
+            self.add(words.before("passed").unwrap_or(0).saturating_add(failed), failed);
+        }
+        is_summary
+    }
+
+    /// `Tests  1 failed | 2 passed (3)`
+    fn vitest(&mut self, text: &str, words: &Words<'_>) -> bool {
+        if text.starts_with("No test files found") {
+            self.said_none = true;
+            return true;
+        }
+        let is_summary = text.starts_with("Tests  ") && text.ends_with(')');
+        if is_summary {
+            let failed = words.before("failed").unwrap_or(0);
+            self.add(words.before("passed").unwrap_or(0).saturating_add(failed), failed);
+        }
+        is_summary
+    }
+
+    /// `# tests 3` or `ℹ tests 3`, then `pass`, `fail`, `skipped`, `todo`. A file without tests
+    /// counts as one test that bears the file's path.
+    fn node(&mut self, line: &str) -> bool {
+        let of_file = line
+            .strip_prefix("ok ")
+            .or_else(|| line.strip_prefix('\u{2714}'))
+            .is_some_and(|rest| {
+                is_script_path(
+                    rest.trim_start_matches(|c: char| c.is_ascii_digit() || " -".contains(c)),
+                )
+            });
+        self.node_files += u64::from(of_file);
+        let Some(rest) = line.strip_prefix("# ").or_else(|| line.strip_prefix("\u{2139} ")) else {
+            return of_file;
+        };
+        let Some((key, value)) = rest.split_once(' ') else { return false };
+        let Some(number) = number(value.split('.').next().unwrap_or_default()) else {
+            return false;
+        };
+        match key {
+            "tests" => {
+                self.node_tests = Some(number);
+                self.add(number.saturating_sub(self.node_files), 0);
+                self.node_files = 0;
+            }
+            _ if self.node_tests.is_none() => return false,
+            "fail" | "cancelled" => self.failed = self.failed.saturating_add(number),
+            "skipped" | "todo" => self.ran = self.ran.saturating_sub(number),
+            "duration_ms" => self.node_tests = None,
+            "pass" | "suites" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// `3 passing (5ms)`, `1 failing`
+    fn mocha(&mut self, text: &str, words: &Words<'_>) -> bool {
+        match words.0.as_slice() {
+            [count, "passing", ..] if text.ends_with(')') => {
+                self.add(number(count).unwrap_or(0), 0);
+                true
+            }
+            [count, "failing"] => {
+                let failed = number(count).unwrap_or(0);
+                self.add(failed, failed);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `--- PASS: TestX (0.00s)`, `ok  \tpackage\t0.01s`, `?   \tpackage\t[no test files]`
+    fn go(&mut self, line: &str) -> bool {
+        if let Some(rest) = line.strip_prefix("--- ") {
+            self.go_results += u64::from(rest.starts_with("PASS:") || rest.starts_with("FAIL:"));
+            self.go_failed += u64::from(rest.starts_with("FAIL:"));
+            return true;
+        }
+        let is_package = line.starts_with("ok  \t") || line.starts_with("FAIL\t");
+        if line.contains("[no test files]") || is_package && line.contains("[no tests to run]") {
+            self.said_none = true;
+            return true;
+        }
+        self.go_packages += u64::from(is_package);
+        is_package
+    }
+
+    /// `5 tests completed, 1 failed`; Gradle says nothing when all is well.
+    fn gradle(&mut self, text: &str, words: &Words<'_>) -> bool {
+        if text.starts_with("> Task :") && text.ends_with("test NO-SOURCE") {
+            self.said_none = true;
+            return true;
+        }
+        match words.0.as_slice() {
+            [count, "tests" | "test", "completed", ..] => {
+                let skipped = words.before("skipped").unwrap_or(0);
+                let ran = number(count).unwrap_or(0).saturating_sub(skipped);
+                self.add(ran, words.before("failed").unwrap_or(0));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `== 1 failed, 2 passed, 1 skipped in 0.12s ==`, `no tests ran in 0.01s`; so does the
+    /// built-in runner.
+    fn pytest(&mut self, text: &str, words: &Words<'_>) -> bool {
+        if words.0.starts_with(&["no", "tests", "ran"]) || words.0 == ["no", "tests", "ran"] {
+            self.said_none = true;
+            return true;
+        }
+        const OUTCOMES: [&str; 10] = [
+            "passed",
+            "failed",
+            "error",
+            "errors",
+            "skipped",
+            "xfailed",
+            "xpassed",
+            "deselected",
+            "warning",
+            "warnings",
+        ];
+        let text = text.trim_matches(['=', ' ']);
+        let counts = text
+            .rsplit_once(" in ")
+            .map_or(text, |(counts, time)| if time.contains('s') { counts } else { text });
+        let is_summary = counts.split(", ").all(|part| match part.split_once(' ') {
+            Some((number, outcome)) => {
+                number.chars().all(|c| c.is_ascii_digit()) && OUTCOMES.contains(&outcome)
+            }
+            None => false,
+        });
+        if !is_summary {
+            return false;
+        }
+        let of = |outcome| words.before(outcome).unwrap_or(0);
+        let errors = of("error").saturating_add(of("errors"));
+        let failed = of("failed").saturating_add(errors);
+        let ran = of("passed")
+            .saturating_add(of("failed"))
+            .saturating_add(of("xfailed"))
+            .saturating_add(of("xpassed"));
+        self.add(ran, failed);
+        true
+    }
+
+    fn finish(mut self) -> TestCount {
+        let maven = self.maven_total.unwrap_or(self.maven_classes);
+        if maven != (0, 0) || self.maven_total.is_some() {
+            self.add(maven.0, maven.1);
+        }
+        // Without -v, Go prints results of failed tests only.
+        if self.go_results > self.go_failed {
+            self.add(self.go_results, self.go_failed);
+        } else if self.go_packages > 0 || self.go_results > 0 {
+            self.is_uncounted = true;
+            self.failed = self.failed.saturating_add(self.go_failed);
+        }
+        match (self.is_uncounted, self.is_counted, self.said_none) {
+            (true, _, _) => TestCount { ran: None, failed: Some(self.failed) },
+            (false, true, _) => TestCount { ran: Some(self.ran), failed: Some(self.failed) },
+            (false, false, true) => TestCount { ran: Some(0), failed: Some(0) },
+            (false, false, false) => TestCount::default(),
         }
     }
 }
 
-static RUNNERS: LazyLock<Vec<Runner>> = LazyLock::new(|| {
-    vec![
-        // test result: ok. 3 passed; 1 failed; 0 ignored; ...
-        Runner::new(r"(?m)^\s*test result: .*$", Some(r"(\d+) (?:passed|failed)"), false),
-        // Summary [ 0.1s] 12 tests run: 12 passed, 0 skipped
-        Runner::new(r"(?m)^\s*Summary \[.*?\]\s+(\d+)(?:/\d+)? tests? run", None, true),
-        // ===== 2 failed, 3 passed, 1 skipped in 0.12s =====   and   no tests ran in 0.01s
-        Runner::new(
-            r"(?m)^=*\s*(?:no tests ran|(?:\d+ [a-z]+,? ?)+) in \d[\d.:]*s?.*$",
-            Some(r"(\d+) (?:passed|failed|errors?|xfailed|xpassed)"),
-            true,
-        ),
-        // Ran 5 tests in 0.001s
-        Runner::new(r"(?m)^Ran (\d+) tests? in ", None, false),
-        // Tests:       1 failed, 3 passed, 4 total   (jest)     Tests  4 passed (4)   (vitest)
-        Runner::new(
-            r"(?m)^\s*Tests:?\s+.*(?:total|\(\d+\)).*$",
-            Some(r"(\d+) (?:passed|failed)"),
-            true,
-        ),
-        // # pass 3 / # fail 1 (node --test, TAP) and the same with an i in a circle
-        Runner::new(r"(?m)^(?:#|ℹ) tests (\d+)$", None, true),
-        // 3 passing (5ms) / 1 failing   (mocha)
-        Runner::new(
-            r"(?m)^\s+\d+ (?:passing|failing)\b.*$",
-            Some(r"(\d+) (?:passing|failing)"),
-            false,
-        ),
-        // --- PASS: TestX (0.00s)   (go test -v)
-        Runner::new(r"(?m)^\s*--- (?:PASS|FAIL): .*$", None, false),
-        // Tests run: 3, Failures: 0   (JUnit through Maven; the last line sums up)
-        Runner::new(r"(?m)^.*\bTests run: (\d+), Failures: .*$", None, true),
-    ]
-});
+fn is_script_path(text: &str) -> bool {
+    let path = text.split(" (").next().unwrap_or_default().trim();
+    path.contains('/') && [".js", ".mjs", ".cjs", ".ts"].iter().any(|end| path.ends_with(end))
+}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A number of tests that somebody may have run.
+fn number(text: &str) -> Option<u64> {
+    const MAX_TESTS: u64 = 1_000_000_000;
+    text.parse().ok().filter(|number| *number <= MAX_TESTS)
+}
 
-    #[test]
-    fn the_summaries_of_common_runners_are_read() {
-        let check = |output: &str, expected: Option<u64>| {
-            assert_eq!(tests_in(output), expected, "{output}")
-        };
-        check(
-            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured\n\ntest result: FAILED. 1 passed; 2 failed; 0 ignored",
-            Some(6),
-        );
-        check("test result: ok. 0 passed; 0 failed; 0 ignored", Some(0));
-        check("     Summary [   0.011s] 12 tests run: 12 passed, 3 skipped", Some(12));
-        check("===== 2 failed, 3 passed, 1 skipped in 0.12s =====", Some(5));
-        check("\x1b[32m3 passed\x1b[0m in 0.01s", Some(3));
-        check("============ no tests ran in 0.01s ============", Some(0));
-        check("1 passed, 2 warnings in 1.2s", Some(1));
-        check("..\n-----\nRan 2 tests in 0.000s\n\nOK", Some(2));
-        check("Ran 0 tests in 0.000s\n\nNO TESTS RAN", Some(0));
-        check("Tests:       1 failed, 3 passed, 4 total\nTime: 1 s", Some(4));
-        check(" Test Files  1 passed (1)\n      Tests  4 passed (4)\n", Some(4));
-        check("# tests 7\n# pass 6\n# fail 1\n", Some(7));
-        check("ℹ tests 3\nℹ suites 0\nℹ pass 3", Some(3));
-        check("  3 passing (5ms)\n  1 failing\n", Some(4));
-        check("=== RUN TestA\n--- PASS: TestA (0.00s)\n--- FAIL: TestB (0.01s)\nFAIL", Some(2));
-        check("[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0", Some(3));
-        check("ok  \texample.com/x\t0.003s", None);
-        check("everything is fine", None);
-        check("", None);
+/// The words and numbers of a line.
+struct Words<'a>(Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn of(line: &'a str) -> Self {
+        Self(
+            line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.')
+                .filter(|w| !w.is_empty())
+                .take(40)
+                .collect(),
+        )
+    }
+
+    /// The number in front of a word.
+    fn before(&self, word: &str) -> Option<u64> {
+        self.0.windows(2).find(|pair| pair[1] == word).and_then(|pair| number(pair[0]))
+    }
+
+    /// The number behind a word.
+    fn after(&self, word: &str) -> Option<u64> {
+        self.0.windows(2).find(|pair| pair[0] == word).and_then(|pair| number(pair[1]))
     }
 }
+
+/// Takes terminal colours (`ESC [ ... letter`) out.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(found) = chars.next() {
+        if found != '\u{1B}' {
+            plain.push(found);
+        } else if chars.next_if_eq(&'[').is_some() {
+            for skipped in chars.by_ref() {
+                if skipped.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests;

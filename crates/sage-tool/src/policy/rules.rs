@@ -81,6 +81,13 @@ impl Guard<'_> {
                 self.has_left |= to.is_none_or(|to| self.is_outside(to));
                 None
             }
+            "sed"
+                if !args
+                    .iter()
+                    .any(|arg| arg.text.starts_with("-i") || arg.text == "--in-place") =>
+            {
+                None
+            }
             "cp" | "mv" | "ln" | "install" | "rmdir" | "mkdir" | "chmod" | "chown" | "sed" => {
                 operands(args)
                     .find(|arg| names_protected(&arg.text))

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::grant::PathSet;
 use crate::path::WorkPath;
 use crate::snapshot::{
-    Covers, Entry, Snapshot, SnapshotStore, StatCache, Trace, scan, state_on_disk,
+    Covers, Entry, MAX_FILE_BYTES, Snapshot, SnapshotStore, StatCache, Trace, scan, state_on_disk,
 };
 use crate::workspace::{Activity, Busy, FOLDER_MODE, Leaving, Workspace};
 
@@ -295,8 +295,10 @@ impl<'a> Watched<'a> {
     /// Keeps what is about to be overwritten, if it changed since the tree was looked at.
     fn keep(&self, path: &WorkPath, now: &Option<FileState>) -> Result<()> {
         let Some((store, now)) = self.store.as_ref().zip(now.as_ref()) else { return Ok(()) };
+        let size = || std::fs::symlink_metadata(path.under(self.workspace.root())).map(|m| m.len());
         if now.mode & FOLDER_MODE == 0
             && !store.has(&now.hash)
+            && size().is_ok_and(|size| size <= MAX_FILE_BYTES)
             && let Ok(Some(content)) = self.workspace.content(path)
         {
             store.keep(&content.bytes)?;

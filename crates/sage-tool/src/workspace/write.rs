@@ -8,8 +8,8 @@ use super::{Workspace, is_absent};
 use crate::error::{Error, Result};
 use crate::path::{PathError, WorkPath, decode};
 
-/// How our temporary files begin. They are left behind only when the process is killed between
-/// creating and renaming one; the next snapshot removes them.
+/// How our temporary files begin; the process that made one follows. They are left behind only when
+/// that process is killed between creating and renaming one; the next snapshot removes them.
 pub(crate) const TEMP_PREFIX: &str = ".sage-tmp-";
 
 impl Workspace {
@@ -145,7 +145,8 @@ impl Workspace {
 
 /// An empty file that its folder's listing hides, with the permissions of a new file.
 pub(crate) fn new_temp(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(TEMP_PREFIX).permissions(permissions(0o666)).tempfile_in(folder)
+    let prefix = format!("{TEMP_PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).permissions(permissions(0o666)).tempfile_in(folder)
 }
 
 #[cfg(unix)]

@@ -8,7 +8,6 @@
 //! into what can be run here, with the built-in test runner where pytest is not installed.
 
 mod commands;
-mod counts;
 mod go;
 mod javascript;
 mod jvm;
@@ -23,7 +22,6 @@ mod test_files;
 use serde::{Deserialize, Serialize};
 
 pub use commands::{Runnable, runnable, runs_test_file};
-pub use counts::{TestCount, count_tests, read_test_output};
 pub use go::GoFacts;
 pub use javascript::{JavaScriptFacts, JsRunner};
 pub use jvm::{JvmFacts, JvmTool};

@@ -15,7 +15,8 @@ pub struct Runnable {
 
 /// Puts a command line into the project's environment: `python` and `pytest` become the project's own
 /// interpreter, with `src/` on the path where modules are in there; runners from `node_modules` are
-/// found; pytest becomes the built-in runner where it is not installed. Everything else stays.
+/// found; pytest becomes the built-in runner where it is not installed; `go test` names its tests.
+/// Everything else stays.
 #[must_use]
 pub fn runnable(command: &str, facts: &ProjectFacts) -> Runnable {
     let fallback = PythonFacts { interpreter: "python3".to_owned(), ..PythonFacts::default() };
@@ -43,6 +44,7 @@ pub fn runnable(command: &str, facts: &ProjectFacts) -> Runnable {
             "python" | "python3" | "pytest" | "py.test" => {
                 is_built_in |= runnable.push_python(&found, python, has_moved);
             }
+            "go" if facts.go.as_ref().is_some_and(|go| go.lists_tests) => runnable.push_go(&found),
             program => match local_runner(program, facts).filter(|_| !has_moved) {
                 Some(path) => runnable.push(&format!("{}{path}{}", found.prefix, found.rest)),
                 None => runnable.push(text),
@@ -59,6 +61,19 @@ impl Runnable {
     fn push(&mut self, text: &str) {
         self.shown.push_str(text);
         self.line.push_str(text);
+    }
+
+    /// `go test` with the option that makes it name each test.
+    fn push_go(&mut self, found: &Simple<'_>) {
+        self.shown.push_str(&format!("{}{}{}", found.prefix, found.program, found.rest));
+        let arguments = found.rest.trim_start();
+        let rest = match arguments.strip_prefix("test") {
+            Some(rest) if rest.is_empty() || rest.starts_with(char::is_whitespace) => {
+                format!(" test -v{rest}")
+            }
+            _ => found.rest.to_owned(),
+        };
+        self.line.push_str(&format!("{}{}{rest}", found.prefix, found.program));
     }
 
     /// Whether the built-in runner takes the place of pytest.

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::listing::{Listing, folder, is_below, join};
+use super::listing::{Listing, extension, folder, is_below, join};
 use super::shell::{in_folder, path_argument};
-use super::{Probe, Probes, ProjectFacts};
+use super::{Probe, Probes, ProjectFacts, is_test_file};
 
 /// Modules that are verified, at most.
 const MAX_MODULES: usize = 3;
+
+/// With more test files than this, a line for each test would crowd out what a failed one says.
+const MAX_LISTED_FILES: usize = 40;
 
 /// Go modules.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,8 @@ const MAX_MODULES: usize = 3;
 pub struct GoFacts {
     /// Folders with a `go.mod`.
     pub modules: Vec<String>,
+    /// Whether `go test` is asked to name each test, as it counts them in no other way.
+    pub lists_tests: bool,
 }
 
 pub(super) fn detect(listing: &Listing<'_>, probes: &Probes, facts: &mut ProjectFacts) {
@@ -30,7 +35,11 @@ pub(super) fn detect(listing: &Listing<'_>, probes: &Probes, facts: &mut Project
             facts.add_verify(line, manifest);
         }
     }
-    facts.go = Some(GoFacts { modules: modules.into_iter().map(str::to_owned).collect() });
+    let tests = listing.files().filter(|path| extension(path) == "go" && is_test_file(path));
+    facts.go = Some(GoFacts {
+        modules: modules.into_iter().map(str::to_owned).collect(),
+        lists_tests: tests.count() <= MAX_LISTED_FILES,
+    });
 }
 
 /// Runs the tests of the package that the file belongs to.

@@ -1,5 +1,4 @@
 //! Projects as a caller sees them.
 
-mod counting;
 mod detecting;
 mod running;

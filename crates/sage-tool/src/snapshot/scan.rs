@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use nix::unistd::Pid;
 use sage_core::BlobRef;
 
 use super::manifest::{Covers, Entry, Manifest};
@@ -211,11 +212,28 @@ fn is_temp(found: &Found) -> bool {
     found.kind == Kind::File && name.starts_with(TEMP_PREFIX)
 }
 
-/// Removes what a killed process left. A young one belongs to a write that is under way.
+/// Removes what a killed process left. While the process that made it lives, it belongs to a write that
+/// is under way; without a process in its name, only its age tells.
 fn remove_leftover(at: &Path, stamp: &Stamp, now_ns: i64) {
-    if stamp.mtime_ns < now_ns.saturating_sub(LEFTOVER_NS) {
+    let is_left = match owner(at) {
+        Some(owner) => !is_alive(owner),
+        None => stamp.mtime_ns < now_ns.saturating_sub(LEFTOVER_NS),
+    };
+    if is_left {
         let _ = fs::remove_file(at);
     }
+}
+
+/// The process that made a temporary file, from its name.
+fn owner(at: &Path) -> Option<Pid> {
+    let rest = at.file_name()?.to_str()?.strip_prefix(TEMP_PREFIX)?;
+    let (owner, _) = rest.split_once('-')?;
+    owner.parse().ok().filter(|pid| *pid > 0).map(Pid::from_raw)
+}
+
+fn is_alive(process: Pid) -> bool {
+    // Signal 0 only asks; a process of somebody else may not be asked, but exists.
+    !matches!(nix::sys::signal::kill(process, None), Err(nix::errno::Errno::ESRCH))
 }
 
 /// Whether what is in a folder is not worth keeping: it can be made again, and there is a lot of it.

@@ -338,6 +338,12 @@ fn leftovers_of_a_killed_process_are_removed_and_young_ones_kept() {
     let snapshot = take(&bench);
     assert!(!bench.exists("d/.sage-tmp-old"));
     assert!(bench.exists("d/.sage-tmp-new"));
+    // One that names its process goes with it: this process lives, the other number is none's.
+    let own = format!("d/.sage-tmp-{}-x", std::process::id());
+    bench.write(&own, "x");
+    bench.write("d/.sage-tmp-2147483646-x", "x");
+    take(&bench);
+    assert!(bench.exists(&own) && !bench.exists("d/.sage-tmp-2147483646-x"));
     assert_eq!(snapshot.n_files(), 1);
 }
 

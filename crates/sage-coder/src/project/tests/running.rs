@@ -197,7 +197,7 @@ fn built_in(
 ) -> (Option<i32>, String, Option<u64>) {
     let command = runnable(command, facts);
     let (code, output) = Folder::with(files).sh(&command.line);
-    let ran = crate::project::count_tests(&command.shown, &output, code);
+    let ran = sage_tool::read_test_output(&command.shown, &output, code).ran;
     (code, output, ran)
 }
 

@@ -362,3 +362,21 @@ fn a_few_lines_do_not_replace_a_long_file() {
     assert!(!removes_most(b"a\nb\nc\n", b"d\n"));
     assert!(removes_most(b"a\nb\nc\nd\ne\n", b"\n"));
 }
+
+#[test]
+fn a_part_of_a_line_that_occurs_once_is_a_place() {
+    let replaced = |file: &str, search: &str, replace: &str| {
+        apply_replace(file.as_bytes(), search, replace)
+            .map(|applied| String::from_utf8(applied.content).unwrap())
+    };
+    let file = "def f():\n    return 1 + 2\n\nprint(f(), f())\n";
+    assert_eq!(
+        replaced(file, "return 1", "return 3").unwrap(),
+        "def f():\n    return 3 + 2\n\nprint(f(), f())\n"
+    );
+    assert_eq!(
+        replaced(file, "1 + 2\n\nprint(f(), ", "4\n\nprint(").unwrap(),
+        "def f():\n    return 4\n\nprint(f())\n"
+    );
+    assert!(matches!(replaced(file, "f()", "g()"), Err(ApplyError::Ambiguous { .. })));
+}

@@ -57,6 +57,7 @@ fn completions_are_written_for_every_shell() {
         let output = sandbox.run(&["completions", shell]);
         output.expect_code(0);
         assert!(output.stdout.contains("permissions"), "{shell}: {output}");
+        assert!(!output.stdout.contains("__docs"), "{shell} offers what nobody should type");
     }
     sandbox.run(&["completions", "bsh"]).expect_code(2).expect_text("bash");
 }

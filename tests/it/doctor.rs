@@ -111,3 +111,33 @@ fn programs_are_looked_for_only_where_the_project_needs_them() {
     sandbox.write("a.py", "");
     assert!(names(&sandbox).contains(&"python".to_owned()));
 }
+
+#[test]
+fn what_every_command_needs_is_critical() {
+    let check_critical = |sandbox: &CliSandbox, name: &str, variable: &str, value: &str| {
+        let output = sandbox.sage(&["doctor", "--json"]).env(variable, value).run();
+        output.expect_code(4);
+        let found = output.json_lines().remove(0);
+        let failed = found["health_summary"]["critical_failed"].as_array().unwrap();
+        assert!(failed.iter().any(|failed| failed == name), "{found:#}");
+        assert!(check(&found, name)["next_step"].is_string(), "{found:#}");
+    };
+    let repository = sandbox();
+    repository.git_init();
+    check_critical(&repository, "git", "PATH", "/nowhere");
+    check_critical(&repository, "temporary_folder", "TMPDIR", "/nowhere");
+    // Outside a repository git is only missed.
+    let output = sandbox().sage(&["doctor"]).env("PATH", "/nowhere").run();
+    output.expect_code(0).expect_text("install git");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_waited_for_a_few_seconds() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sandbox = sandbox();
+    sandbox.models(&ModelsYaml::openai(&format!("http://{}/v1", listener.local_addr().unwrap())));
+    let (found, output) = report(&sandbox, &[]);
+    output.expect_code(0);
+    assert_eq!(found["health_summary"]["status"], "degraded");
+    assert!(output.duration < Duration::from_secs(15), "{output}");
+}

@@ -1,7 +1,7 @@
 //! Performs the tool calls of one answer.
 
 use futures_util::future::join_all;
-use sage_core::{Effect, Message, ToolCall, head_and_tail};
+use sage_core::{CallId, Effect, Message, Past, ToolCall, head_and_tail};
 use sage_tool::{Control, ToolResult};
 
 use super::repeats::Verdict;
@@ -20,6 +20,13 @@ const TOO_MANY: &str =
 const NOT_FINISHED: &str =
     "Not finished: a call before this one failed. See why, put it right, then call finish again.";
 const AFTER_FINISH: &str = "Not done: it comes after finish.";
+
+/// How the log marks a place from which it took a secret.
+const REDACTED: &str = "[redacted:";
+
+/// What a model reads whose answer the log has only in part.
+pub(super) const LOST: &str = "Not done: the run was interrupted, and a secret in this was not kept. \
+    Send it again in full.";
 
 /// What the calls of one answer came to.
 #[derive(Default)]
@@ -43,7 +50,7 @@ impl Agent {
         let mut turn = if only_reads {
             self.read_all(conversation, calls, memory).await?
         } else {
-            self.perform_in_order(conversation, calls, memory).await?
+            self.perform_in_order(conversation, reply, calls, memory).await?
         };
         for call in too_many {
             conversation.messages.push(Message::tool(&call.id, TOO_MANY));
@@ -85,6 +92,7 @@ impl Agent {
     async fn perform_in_order(
         &self,
         conversation: &mut Conversation,
+        reply: &Reply,
         calls: &[ToolCall],
         memory: &mut Memory,
     ) -> Result<Turn> {
@@ -102,10 +110,24 @@ impl Agent {
                 conversation.messages.push(Message::tool(&call.id, objection));
                 continue;
             }
-            let result = self.tools.call(&self.cx, self.calls.next(), call).await?;
+            let id = self.calls.next();
+            if self.is_lost(reply, &id, &call.arguments) {
+                conversation.messages.push(Message::tool(&call.id, LOST));
+                turn.n_failed += 1;
+                continue;
+            }
+            let result = self.tools.call(&self.cx, id, call).await?;
             self.take_result(conversation, call, result, memory, &mut turn);
         }
         Ok(turn)
+    }
+
+    /// Whether what an answer asks for can no longer be known: the answer is from the record of an
+    /// earlier process, where a secret in it was taken out, and what it asks for was not begun then.
+    pub(super) fn is_lost(&self, reply: &Reply, id: &CallId, text: &str) -> bool {
+        text.contains(REDACTED)
+            && matches!(self.cx.recorder.past(&reply.call), Past::Model { .. })
+            && matches!(self.cx.recorder.past(id), Past::Nothing)
     }
 
     fn take_result(

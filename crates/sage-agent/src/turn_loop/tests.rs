@@ -452,3 +452,25 @@ async fn a_run_that_broke_off_anywhere_goes_on_where_it_was() {
         assert_eq!(again.file("b.txt").unwrap(), "two\n");
     }
 }
+
+#[tokio::test]
+async fn what_was_redacted_before_it_was_done_is_asked_for_again() {
+    let marked = calls(&[write("b.txt", "key = [redacted:token]\n"), finish()]);
+    let whole = calls(&[write("b.txt", "key = 42\n"), finish()]);
+
+    // The log has the answer without its secret, and the process died before it acted on it.
+    let bench = Bench::new(&[]);
+    bench.recorder.fail_from(Seq(3));
+    let model = ListedModel::new(ToolCalling::Native, vec![marked.clone()]);
+    bench.agent(&model).work(&mut conversation(), &|_| false).await.unwrap_err();
+    let again = Bench { recorder: bench.recorder.continued(), ..bench };
+    let (end, conversation, _) = work(&again, ToolCalling::Native, vec![whole]).await;
+    assert_eq!(end, done(), "{}", outline(&conversation));
+    assert_eq!(again.file("b.txt").unwrap(), "key = 42\n");
+
+    // A model that means these very words is taken at them.
+    let bench = Bench::new(&[]);
+    let (end, ..) = work(&bench, ToolCalling::Native, vec![marked]).await;
+    assert_eq!(end, done());
+    assert_eq!(bench.file("b.txt").unwrap(), "key = [redacted:token]\n");
+}

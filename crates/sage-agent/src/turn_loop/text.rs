@@ -4,6 +4,7 @@ use sage_core::CallId;
 use sage_model::ToolCalling;
 use sage_tool::edits;
 
+use super::calls::LOST;
 use super::{Memory, Next, WorkEnd};
 use crate::agent::{Agent, Reply};
 use crate::{Conversation, Result};
@@ -36,7 +37,11 @@ impl Agent {
         let error = match edits::parse_answer(text, only_file) {
             Ok(found) if found.is_empty() => return self.take_words(conversation, reply, memory),
             Ok(found) => {
-                let result = self.tools.apply_edits(&self.cx, self.calls.next(), found).await?;
+                let id = self.calls.next();
+                if self.is_lost(reply, &id, text) {
+                    return Ok(retry(conversation, memory, LOST.to_owned()));
+                }
+                let result = self.tools.apply_edits(&self.cx, id, found).await?;
                 if result.ok {
                     conversation.changed.extend(result.changed);
                     return Ok(Next::End(WorkEnd::Finished { summary: prose(text) }));

@@ -61,7 +61,7 @@ const RULES: &[Rule] = &[
         &["permission denied"],
         "check who owns the folder; `sage doctor` tests what is writable",
     ),
-    (ErrorKind::Environment, &["locked"], "another sage works on this run; wait for it or stop it"),
+    (ErrorKind::Environment, &["locked"], "another sage works here; wait for it or stop it"),
     (ErrorKind::Usage, &["unknown run"], "`sage runs` lists the runs of this project"),
     (
         ErrorKind::Usage,

@@ -24,6 +24,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
         .map_err(|error| Failure::environment("starting the async runtime").because(error))?;
     let output = runtime.block_on(work);
     runtime.shutdown_timeout(SHUTDOWN);
+    sage_tool::process::shutdown();
     Ok(output)
 }
 

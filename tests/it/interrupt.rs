@@ -137,3 +137,19 @@ fn a_killed_process_leaves_no_child_behind() {
     }
     assert_eq!(world.sandbox.processes(), []);
 }
+
+#[test]
+fn while_a_run_works_in_a_project_another_one_is_refused() {
+    let (_, brain) = slow_hello();
+    let world = World::new(brain);
+    let args = ["run", PlannedBrain::HELLO_GOAL, "--auto"];
+    let mut live = world.sandbox.sage(&args).spawn();
+    assert!(live.wait_until(PATIENCE, |_| world.calls().len() == 2), "{}", live.stderr());
+    let output = world.sandbox.run(&["run", "Something else", "--auto"]);
+    output.expect_code(4).expect_text("locked");
+    // What is busy cannot be undone or taken up by somebody else either.
+    assert_ne!(world.sandbox.run(&["undo"]).code, Some(0));
+    assert_ne!(world.resume().code, Some(0));
+    check_ended_by(Signal::SIGINT, &world, live);
+    assert_eq!(world.calls().len(), 2, "nobody else asked the model");
+}

@@ -65,6 +65,9 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// Another run works in the project.
+    #[error("the project is locked: another run works in it")]
+    Busy,
     /// Files cannot be restored because they were changed since.
     #[error("{} changed since the run and not by it: {}", count(.paths.len()), .paths.join(", "))]
     ChangedSince {
@@ -112,7 +115,7 @@ impl Error {
             Self::PlanRejected => ErrorKind::Rejected,
             Self::NotResumable { .. } => ErrorKind::Usage,
             Self::ChangedSince { .. } => ErrorKind::Rejected,
-            Self::Io { .. } => ErrorKind::Environment,
+            Self::Io { .. } | Self::Busy => ErrorKind::Environment,
             Self::Interrupted => ErrorKind::Interrupted,
         }
     }

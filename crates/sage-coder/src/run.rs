@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::options::{Mode, RunOptions};
 use crate::plan::Plan;
 use crate::report::{self, Report};
+use crate::state::ProjectLock;
 use crate::{answer, overlay, planner, state, task, verify};
 
 /// How a run ended, for the caller's exit code and display.
@@ -58,6 +59,7 @@ pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Resu
 
 /// Starts a run whose options are complete.
 pub(crate) async fn begin(wiring: &Wiring, run: RunId, options: RunOptions) -> Result<RunEnd> {
+    let _lock = lock(wiring, &options)?;
     let manifest = Manifest {
         format_version: sage_core::EVENT_FORMAT_VERSION,
         run: run.clone(),
@@ -98,12 +100,21 @@ pub async fn resume(wiring: &Wiring, run: &RunId, limits: &Limits) -> Result<Run
     if let Some(copy) = options.overlay.as_deref().filter(|copy| !copy.is_dir()) {
         return Err(no(format!("the copy of its dry run is gone: {}", copy.display())));
     }
+    let _lock = lock(wiring, &options)?;
     let root = options.overlay.clone().unwrap_or_else(|| wiring.project.clone());
     let changed_files = report::changed_since(&loaded.events, &Workspace::open(&root)?)?;
     log.emit(
         RunEvent::Resumed { sage_version: wiring.sage_version.clone(), changed_files }.into(),
     )?;
     drive(wiring.clone(), options, log, loaded.events).await
+}
+
+/// Keeps other runs out, unless this one works in a copy.
+fn lock(wiring: &Wiring, options: &RunOptions) -> Result<Option<ProjectLock>> {
+    match options.overlay {
+        Some(_) => Ok(None),
+        None => ProjectLock::take(&wiring.state_dir).map(Some),
+    }
 }
 
 /// The options stored with the first event.

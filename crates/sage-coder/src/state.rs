@@ -18,6 +18,7 @@ const GITIGNORE: &str = "\
 /snapshots/
 /memory/
 /chat_sessions/
+/lock
 /last_plan.json
 /last_run_metrics.json
 /system_state.json
@@ -32,6 +33,36 @@ pub fn prepare(state_dir: &Path) -> Result<()> {
         write_atomic(&ignore, GITIGNORE.as_bytes())?;
     }
     Ok(())
+}
+
+/// Holds the project for one run at a time: two runs in one work tree would take each other's changes
+/// for their own commands' doing. The operating system releases it when the process ends, however it
+/// ends.
+#[derive(Debug)]
+pub struct ProjectLock {
+    _file: fs::File,
+}
+
+impl ProjectLock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while another run has it.
+    pub fn take(state_dir: &Path) -> Result<Self> {
+        let path = state_dir.join("lock");
+        let io = |source| Error::Io { doing: "locking", path: path.clone(), source };
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(Error::Busy),
+            Err(fs::TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
 }
 
 /// Writes a JSON view for people.

@@ -11,6 +11,7 @@ use crate::context::Wiring;
 use crate::error::{Error, Result};
 use crate::report::{self, Touched};
 use crate::run::options_of;
+use crate::state::ProjectLock;
 
 /// What an undo did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct Undone {
 /// [`Error::ChangedSince`] names files that are neither as the run left them nor as they were before;
 /// then nothing at all is restored. [`Error::NotResumable`] when there is nothing to undo.
 pub fn undo(wiring: &Wiring, run: &RunId, dry_run: bool) -> Result<Undone> {
+    let _lock = ProjectLock::take(&wiring.state_dir)?;
     let dir = Runs::new(wiring.state_dir.join("runs")).dir(run);
     let options = LogOptions {
         clock: wiring.clock.clone(),

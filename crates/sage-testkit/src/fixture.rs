@@ -98,7 +98,7 @@ impl Fixture {
             .bytes("run.sh", b"#!/bin/sh\necho one\necho two\n", 0o755)
             .bytes("private.txt", b"first\nsecond\n", 0o600)
             .bytes("empty.txt", b"", 0o644)
-            .bytes("a name.txt", b"first\nsecond\n", 0o644)
+            .bytes("two words.txt", b"first\nsecond\n", 0o644)
     }
 
     /// 599 lines of Python, each a function of its own number: `line_300` returns 300.
@@ -109,6 +109,29 @@ impl Fixture {
             n => format!("def line_{n}(): return {n}\n"),
         };
         (1..=599).map(line).collect()
+    }
+
+    /// The files below a folder, such as a project that comes with the product, without what builds
+    /// and tests may have left there.
+    #[must_use]
+    pub fn of_folder(folder: &Path) -> Self {
+        let mut fixture = Self::default();
+        let mut pending = vec![folder.to_owned()];
+        while let Some(at) = pending.pop() {
+            for entry in fs::read_dir(&at).unwrap_or_else(|e| panic!("{at:?}: {e}")) {
+                let path = entry.expect("a readable folder").path();
+                let meta = path.symlink_metadata().unwrap_or_else(|e| panic!("{path:?}: {e}"));
+                let name = path.strip_prefix(folder).expect("it is below").to_string_lossy();
+                if meta.is_dir() {
+                    let is_left = path.ends_with("target") || path.ends_with("__pycache__");
+                    pending.extend((!is_left).then_some(path));
+                } else {
+                    let content = fs::read(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+                    fixture = fixture.bytes(&name, &content, meta.permissions().mode() & 0o777);
+                }
+            }
+        }
+        fixture
     }
 
     /// Adds a text file.

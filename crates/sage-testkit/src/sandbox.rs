@@ -291,19 +291,21 @@ impl Invocation<'_> {
     }
 }
 
-/// The search path for programs: this process's own, with the folder of the real Python first, because
-/// version managers put a slow script in front of it that needs the real home.
+/// The search path for programs: this process's own, with the folders of the real Python and the real
+/// cargo first, because version managers put a stand-in in front of them that needs the real home.
 fn search_path() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
         let ask = "import os, sys; print(os.path.dirname(os.path.realpath(sys.executable)))";
         let answer = Command::new("python3").args(["-c", ask]).output();
-        let folder = answer.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        match folder.as_deref().map(str::trim) {
-            Some(folder) if !folder.is_empty() => format!("{folder}:{path}"),
-            _ => path,
-        }
+        let python = answer.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        // Cargo tells what it runs where it lies itself.
+        let cargo = std::env::var("CARGO").ok().or(option_env!("CARGO").map(str::to_owned));
+        let cargo = cargo.as_deref().and_then(|file| Path::new(file).parent()?.to_str());
+        let folders = [python.as_deref().map(str::trim), cargo].into_iter().flatten();
+        let folders: Vec<&str> = folders.filter(|folder| !folder.is_empty()).collect();
+        [folders.as_slice(), &[path.as_str()]].concat().join(":")
     })
 }
 

@@ -25,7 +25,8 @@ Usage: ./startup.sh [--yes] [command]
                  and says exactly what to run where it cannot ask. Packages of the system
                  are installed without asking when this is run by root; a Rust toolchain never is.
 
-Needed: a Rust toolchain, a C compiler, git, and python3 for the sample project of the demo.
+Needed: a Rust toolchain, a C compiler, git, and python3 for the sample project of the demo;
+for the tests also node with npm, and go: they work on projects in these languages.
 USAGE
 }
 
@@ -46,11 +47,11 @@ main() {
   case "${command:-demo}" in
     help) usage ;;
     test)
-      check_machine
+      check_machine "$(missing_languages)"
       run_tests
       ;;
     demo)
-      check_machine
+      check_machine ""
       run_demo
       ;;
   esac
@@ -95,8 +96,9 @@ consent() {
 
 # ---- what this machine has ----
 
+# Makes sure of what every command needs, and of the further things in $1.
 check_machine() {
-  local packages=""
+  local packages=$1
   # The names are those of the things, package managers have their own for them.
   have git || packages="$packages git"
   has_c_compiler || packages="$packages c-compiler"
@@ -135,6 +137,13 @@ needs_python() {
 # The whole standard library: some systems split it up.
 has_python() {
   python3 -c 'import unittest' >/dev/null 2>&1
+}
+
+# What the tests run real projects with, besides Rust and Python.
+missing_languages() {
+  # Node without npm counts as none: some systems split them up.
+  { have node && have npm; } || printf ' node'
+  have go || printf ' go'
 }
 
 # Where rustup puts things, which a shell that has not been restarted does not know yet.
@@ -212,32 +221,37 @@ install_command() {
       case "$thing" in
         c-compiler) names="$names gcc libc6-dev" ;;
         python) names="$names python3" ;;
+        node) names="$names $(have node || printf 'nodejs ')npm" ;;
+        go) names="$names golang-go" ;;
         curl) names="$names curl ca-certificates" ;;
         *) names="$names $thing" ;;
       esac
     done
     printf 'sh -c "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends%s"' "$names"
   elif have dnf; then
-    printf 'dnf install -y%s' "$(translated "$missing" 'gcc glibc-devel' python3)"
+    printf 'dnf install -y%s' "$(translated "$missing" 'gcc glibc-devel' python3 'nodejs npm' golang)"
   elif have pacman; then
-    printf 'pacman -S --needed --noconfirm%s' "$(translated "$missing" gcc python)"
+    printf 'pacman -S --needed --noconfirm%s' "$(translated "$missing" gcc python 'nodejs npm' go)"
   elif have apk; then
-    printf 'apk add%s' "$(translated "$missing" 'gcc musl-dev' python3)"
+    printf 'apk add%s' "$(translated "$missing" 'gcc musl-dev' python3 'nodejs npm' go)"
   elif [ "$(uname -s)" = Darwin ]; then
     case "$missing" in
       *c-compiler* | *git*) printf 'xcode-select --install' ;;
-      *) ! have brew || printf 'brew install%s' "$(translated "$missing" gcc python3)" ;;
+      *) ! have brew || printf 'brew install%s' "$(translated "$missing" gcc python3 node go)" ;;
     esac
   fi
 }
 
-# Things by the names of a package manager: $2 for the C compiler, $3 for Python.
+# Things by the names of a package manager: $2 for the C compiler, $3 for Python, $4 for Node with npm,
+# $5 for Go.
 translated() {
   local thing
   for thing in $1; do
     case "$thing" in
       c-compiler) printf ' %s' "$2" ;;
       python) printf ' %s' "$3" ;;
+      node) printf ' %s' "$4" ;;
+      go) printf ' %s' "$5" ;;
       *) printf ' %s' "$thing" ;;
     esac
   done

@@ -1,3 +1,3 @@
 module example.org/sample-temperature
 
-go 1.20
+go 1.19

@@ -22,9 +22,9 @@ pub struct RunArgs {
     #[arg(long, conflicts_with_all = ["auto", "silent"], help_heading = "Who decides")]
     pub research: bool,
     /// Run the plan without review; only policy questions remain
-    #[arg(long, conflicts_with = "silent", help_heading = "Who decides")]
+    #[arg(long, help_heading = "Who decides")]
     pub auto: bool,
-    /// Never ask; skip a failed task with its dependents and do the rest
+    /// Never ask; skip a failed task with its dependents and do the rest (more than --auto)
     #[arg(long, help_heading = "Who decides")]
     pub silent: bool,
     /// Ask no clarifying questions [env: SAGE_NO_CLARIFY]

@@ -16,7 +16,7 @@ fn changes() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
         ("marked.txt", "second\n", "2nd\n", b"\xef\xbb\xbffirst\n2nd\n".to_vec()),
         ("run.sh", "echo one\n", "echo 1\n", b"#!/bin/sh\necho 1\necho two\n".to_vec()),
         ("private.txt", "second\n", "2nd\n", b"first\n2nd\n".to_vec()),
-        ("a name.txt", "second\n", "2nd\n", b"first\n2nd\n".to_vec()),
+        ("two words.txt", "second\n", "2nd\n", b"first\n2nd\n".to_vec()),
         (
             "long.py",
             "def line_300(): return 300\n",

@@ -35,6 +35,7 @@ fn hopeless() -> Vec<(&'static str, String)> {
         serde_json::to_string(&planned(vec![PlannedTask::file("task_001", "a.txt", "a\n")]).plan());
     let plan = plan.unwrap();
     vec![
+        ("a score in words", with("task_complexity_score", json!("high"))),
         ("prose", "Sure! First I would write the file, then I would test it.".to_owned()),
         ("null", "null".to_owned()),
         ("a number", "42".to_owned()),
@@ -177,7 +178,6 @@ fn a_plan_in_an_unusual_dress_is_understood_at_once() {
         ("null instead of a list", with("dependencies", Value::Null)),
         ("a text instead of a list", with("target_files", json!("a.txt"))),
         ("a fraction as score", with("task_complexity_score", json!(0.3))),
-        ("a score in words", with("task_complexity_score", json!("high"))),
     ];
     check_each(dressed.into(), |name, answer| {
         let world = world(vec![answer]);

@@ -47,12 +47,12 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The planner's answers were no valid plan.
-    #[error("the planner gave no valid plan in {tries} tries:{}", list(.problems))]
+    #[error("the planner gave no valid plan in {tries} tries:{}", bullets(.errors))]
     NoPlan {
         /// How often it was asked.
         tries: u32,
         /// What is wrong with the last answer.
-        problems: Vec<Problem>,
+        errors: Vec<String>,
     },
     /// The plan was rejected.
     #[error("the plan was rejected")]

@@ -166,9 +166,7 @@ async fn ask(cx: &RunCx, agent: &Agent, conversation: &mut Conversation) -> Resu
         }
         Err(sage_agent::Error::NoValidJson(failure)) => {
             record_refused(cx, &failure.refused)?;
-            let problem = |what: &String| Problem { place: "plan".to_owned(), what: what.clone() };
-            let problems = failure.errors().iter().map(problem).collect();
-            Err(Error::NoPlan { tries: MAX_TRIES, problems })
+            Err(Error::NoPlan { tries: MAX_TRIES, errors: failure.errors().to_vec() })
         }
         Err(error) => Err(error.into()),
     }

@@ -1,13 +1,14 @@
-//! `cargo xtask layers` and `cargo xtask tidy`; see the library for what they check.
+//! `cargo xtask`: the checks and generators of this repository; see the library for what they do.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-Usage: cargo xtask <check>...
+Usage: cargo xtask <check or generator>...
 
   layers   crates use lower layers only, and each heavy dependency has one owner
   tidy     sizes, headers, comments, links, stray paths
+  docs     writes docs/cli.md and docs/env.md, which the binary generates
 ";
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -23,6 +24,7 @@ fn main() -> anyhow::Result<ExitCode> {
         let problems = match check.as_str() {
             "layers" => xtask::layers::check(&root)?,
             "tidy" => xtask::tidy::check(&root)?.iter().map(ToString::to_string).collect(),
+            "docs" => xtask::docs::write(&root).map(|()| Vec::new())?,
             _ => {
                 write!(out, "unknown check {check:?}\n\n{USAGE}")?;
                 return Ok(ExitCode::from(2));

@@ -11,6 +11,7 @@ mod describe;
 mod error;
 mod lock;
 mod manifest;
+mod pack;
 mod past;
 mod projection;
 mod read;
@@ -18,7 +19,7 @@ mod redactor;
 mod run_log;
 mod runs;
 
-pub use blobs::read_blob;
+pub use blobs::Payloads;
 pub use describe::describe;
 pub use error::{Error, Result};
 pub use manifest::Manifest;

@@ -15,7 +15,7 @@ use sage_core::{
     RunId, Seq,
 };
 
-use crate::blobs::{self, Blobs};
+use crate::blobs::Blobs;
 use crate::lock::Lock;
 use crate::past::PastCalls;
 use crate::read::{self, MAX_LINE_BYTES};
@@ -77,8 +77,7 @@ impl RunLog {
             Err(source) => return Err(Error::Io { doing: "creating", path: dir.into(), source }),
         }
         let lock = Lock::take(dir)?;
-        let blobs = dir.join(blobs::DIR_NAME);
-        fs::create_dir(&blobs).map_err(Error::io("creating", &blobs))?;
+        let blobs = Blobs::open(dir)?;
         let file = open(dir, true)?;
         let goal = options.redactor.redact(&manifest.goal).into_owned();
         let manifest = Manifest { goal, ..manifest };
@@ -89,7 +88,7 @@ impl RunLog {
                 .and_then(|folder| folder.sync_all())
                 .map_err(Error::io("making durable", parent))?;
         }
-        Ok(Self::new(dir, manifest, options, Vec::new(), file, lock))
+        Ok(Self::new(dir, manifest, options, Vec::new(), file, blobs, lock))
     }
 
     /// Takes up the run in `dir` again: locks it, reads it, cuts off a torn last line, and continues
@@ -105,8 +104,8 @@ impl RunLog {
             cut_tail(&file, torn)
                 .map_err(Error::io("cutting the torn end off", &dir.join(read::FILE_NAME)))?;
         }
-        let log =
-            Self::new(dir, loaded.manifest.clone(), options, loaded.events.clone(), file, lock);
+        let (manifest, events) = (loaded.manifest.clone(), loaded.events.clone());
+        let log = Self::new(dir, manifest, options, events, file, Blobs::open(dir)?, lock);
         Ok((log, loaded))
     }
 
@@ -140,10 +139,11 @@ impl RunLog {
         options: LogOptions,
         events: Vec<Event>,
         file: File,
+        blobs: Blobs,
         lock: Lock,
     ) -> Self {
         Self(Arc::new(Inner {
-            blobs: Blobs::new(dir.join(blobs::DIR_NAME)),
+            blobs,
             past: PastCalls::of(&events),
             // What an earlier process appended last may not be durable yet.
             durable: Mutex::new(Seq(0)),

@@ -213,7 +213,7 @@ impl Workspace {
 
     /// Waits for the one right to change files. Never held across an await.
     pub(crate) fn write_lock(&self) -> WriteLock<'_> {
-        WriteLock(self.writing.lock().unwrap_or_else(PoisonError::into_inner))
+        WriteLock { _guard: self.writing.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     pub(crate) fn activity(&self) -> MutexGuard<'_, Activity> {
@@ -222,9 +222,10 @@ impl Workspace {
 }
 
 /// The right to change files of one work tree.
-pub(crate) struct WriteLock<'a>(
-    #[allow(dead_code, reason = "held for its drop")] MutexGuard<'a, ()>,
-);
+pub(crate) struct WriteLock<'a> {
+    /// Held for its drop.
+    _guard: MutexGuard<'a, ()>,
+}
 
 /// A file's bytes and the state they make.
 #[derive(Debug, Clone)]

@@ -187,19 +187,25 @@ fn payloads_are_stored_once_under_the_address_of_their_redacted_bytes() {
     let blob = log.put(b"the key is hunter2-hunter2").unwrap();
     assert_eq!(log.get(&blob).unwrap(), b"the key is [redacted:secret]");
     assert_eq!(blob, BlobRef::of(b"the key is [redacted:secret]"));
-    assert_eq!(crate::read_blob(log.dir(), &blob).unwrap(), b"the key is [redacted:secret]");
+    assert_eq!(crate::Payloads::of(log.dir()).get(&blob).unwrap(), b"the key is [redacted:secret]");
     assert_eq!(log.put(b"the key is hunter2-hunter2").unwrap(), blob);
-    let path = log.dir().join("blobs").join(&blob.as_str()[..2]).join(&blob.as_str()[2..]);
+    let path = log.dir().join("blobs/pack");
     log.sync().unwrap();
 
-    fs::write(&path, b"half").unwrap();
+    let damaged = fs::read_to_string(&path).unwrap().replace("redacted", "rejected");
+    fs::write(&path, damaged).unwrap();
     assert!(log.get(&blob).is_err(), "a payload that does not match its address was handed out");
-    fs::remove_file(&path).unwrap();
-    assert!(log.get(&blob).is_err());
     log.emit(started()).unwrap();
     drop(log);
-    // A later process finds the payload missing and stores it again.
+    // A later process finds the payload damaged or missing and stores it again.
     let (log, _) = reopened(&root);
+    assert_eq!(log.put(b"the key is hunter2-hunter2").unwrap(), blob);
+    assert!(log.get(&blob).is_ok());
+    assert!(crate::Payloads::of(log.dir()).get(&blob).is_ok());
+    drop(log);
+    fs::remove_file(&path).unwrap();
+    let (log, _) = reopened(&root);
+    assert!(matches!(crate::Payloads::of(log.dir()).get(&blob), Err(Error::BlobMissing { .. })));
     assert_eq!(log.put(b"the key is hunter2-hunter2").unwrap(), blob);
     assert!(log.get(&blob).is_ok());
 }

@@ -2,7 +2,9 @@
 //!
 //! Changes inside the task's paths are logged as its own. Changes outside them (and not to ignored
 //! files) are put back and the model is told; caches that language tools leave behind are removed
-//! without a word. A check leaves no trace at all: everything it changed is put back.
+//! without a word. A check leaves no trace: everything it changed is put back, except that a lock file
+//! which the task may write follows the manifest that the task changed. Folders that say of themselves
+//! that they are caches stay for the next command; [`SnapshotStore::remove_new_caches`] ends that.
 //!
 //! The state before a command is a snapshot whose address is logged with the call, so that a process
 //! that takes up an interrupted command knows what the first try may have done: changes since then in
@@ -13,6 +15,8 @@
 //!
 //! What is not seen: ignored files, what is inside closed folders (see [`crate::snapshot`]), and
 //! anything outside the work tree, which is the sandbox's business.
+
+mod byproducts;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -28,9 +32,12 @@ use crate::error::{Error, Result};
 use crate::grant::PathSet;
 use crate::path::WorkPath;
 use crate::snapshot::{
-    Covers, Entry, MAX_FILE_BYTES, Snapshot, SnapshotStore, StatCache, Trace, scan, state_on_disk,
+    Covers, Entry, MAX_FILE_BYTES, Snapshot, SnapshotStore, StatCache, Trace, is_tagged, scan,
+    state_on_disk,
 };
 use crate::workspace::{Activity, Busy, FOLDER_MODE, Leaving, Workspace};
+
+use byproducts::{is_cache, is_lock};
 
 /// Paths that are named in a message.
 const MAX_NAMED: usize = 8;
@@ -38,10 +45,6 @@ const MAX_NAMED: usize = 8;
 const MAX_LOOK_AFTER_CANCEL: Duration = Duration::from_millis(300);
 /// Larger contents are not compared line by line.
 const MAX_COUNTED_BYTES: usize = 1024 * 1024;
-/// Names of caches that language tools leave next to the sources.
-const CACHES: [&str; 6] =
-    ["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".nyc_output"];
-
 /// What becomes of a command's changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterCommand {
@@ -224,15 +227,28 @@ impl<'a> Watched<'a> {
                 continue;
             }
             let before = self.before.entry(path.as_str()).cloned();
+            if before.is_none() && self.is_build_folder(&path, after.entry(path.as_str())) {
+                continue;
+            }
             let granted = cx.grant.paths.contains(path.as_str()) && !cx.grant.read_only;
             let is_cache = before.is_none() && is_cache(path.as_str());
-            if granted && self.rule == AfterCommand::KeepGranted && !is_cache {
+            let is_known_lock = before.is_some() && is_lock(path.as_str());
+            let stays = self.rule == AfterCommand::KeepGranted || is_known_lock;
+            if granted && stays && !is_cache {
                 changes.kept.push(Kept { path, before, now });
             } else if granted || !self.workspace.activity().is_claimed(path.as_str()) {
                 changes.outside.insert(path.as_str().to_owned(), before);
             }
         }
         Ok(changes)
+    }
+
+    /// Whether a build tool keeps its intermediate files there, and says so. The next command goes on
+    /// faster with them; whoever ends the run removes them.
+    fn is_build_folder(&self, path: &WorkPath, entry: Option<&Entry>) -> bool {
+        matches!(entry, Some(Entry::Folder { closed: true, .. }))
+            && !is_cache(path.as_str())
+            && is_tagged(&path.under(self.workspace.root()))
     }
 
     /// What is at a path now; `hidden` where a folder on the way was closed to us.
@@ -344,7 +360,7 @@ impl<'a> Watched<'a> {
                 if !(is_new && is_folder) {
                     back.impossible.push(path);
                 }
-            } else if !(is_new && is_cache(&path)) {
+            } else if !(is_new && (is_cache(&path) || is_lock(&path))) {
                 let held = trace.now.filter(|now| now.mode & FOLDER_MODE == 0);
                 back.done.push((path, held.map(|now| now.hash)));
             }
@@ -410,9 +426,17 @@ fn tell(effects: &mut Effects, back: Back, rule: AfterCommand, is_certain: bool)
     if back.done.is_empty() {
         return;
     }
-    let done: Vec<String> = back.done.iter().map(|(path, _)| path.clone()).collect();
-    let paths = named(&done);
+    let done = back.done.iter().map(|(path, _)| path.clone());
+    let (locks, done): (Vec<String>, Vec<String>) = done.partition(|path| is_lock(path));
     effects.put_back = back.done;
+    if !locks.is_empty() {
+        // Building does this; nobody wanted to write there.
+        effects.notes.push(format!("[put back, outside the task's paths: {}]", named(&locks)));
+    }
+    if done.is_empty() {
+        return;
+    }
+    let paths = named(&done);
     match (rule, is_certain) {
         (AfterCommand::KeepGranted, true) => {
             effects.refused =
@@ -444,10 +468,6 @@ fn named(paths: &[String]) -> String {
         text.push_str(&format!(" and {rest} more"));
     }
     text
-}
-
-fn is_cache(path: &str) -> bool {
-    path.split('/').any(|name| CACHES.contains(&name)) || path.ends_with(".pyc")
 }
 
 /// Whether a change hides other changes: rules about what is ignored, and folders that were closed. These

@@ -34,10 +34,10 @@ pub(crate) use manifest::Entry;
 pub use manifest::{Covers, Difference, Snapshot};
 pub use restore::{Restored, Scope};
 pub(crate) use restore::{Trace, state_on_disk};
-pub(crate) use scan::scan;
 pub use scan::{
     MAX_FILE_BYTES, MAX_IGNORED_FILE_BYTES, MAX_IGNORED_FILES, MAX_IGNORED_TOTAL_BYTES,
 };
+pub(crate) use scan::{is_refillable, is_tagged, scan};
 
 use manifest::Manifest;
 use objects::Objects;

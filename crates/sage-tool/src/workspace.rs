@@ -21,6 +21,7 @@ use sage_core::{BlobRef, FileState};
 
 use crate::error::{Error, Result};
 use crate::path::{self, PathError, WorkPath};
+use crate::snapshot::is_refillable;
 
 pub use activity::Claim;
 pub(crate) use activity::{Activity, Busy, Leaving};
@@ -181,7 +182,8 @@ impl Workspace {
     }
 
     /// Lists the files that are neither ignored (`.gitignore`, `.sageignore`) nor protected; other
-    /// hidden files are included. Folders that cannot be read are left out.
+    /// hidden files are included. Folders that cannot be read are left out, and folders that package
+    /// managers and build tools fill.
     pub fn walk(&self) -> Result<Listing> {
         self.walk_below(&WorkPath::trusted(""), &|| false)
     }
@@ -194,7 +196,9 @@ impl Workspace {
             if stop() {
                 return Err(Error::Cancelled);
             }
-            if found.hidden {
+            // Nor what package managers and build tools fill, where nobody ignores it.
+            let is_filled = || is_refillable(&found.at, &found.path, found.ignored);
+            if found.hidden || (found.kind == Kind::Folder && is_filled()) {
                 return Ok(Descend::No);
             }
             if matches!(found.kind, Kind::File | Kind::Link) {

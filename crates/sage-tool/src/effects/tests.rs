@@ -291,3 +291,59 @@ async fn a_folder_that_was_closed_is_opened_again() {
     assert!(result.ok, "{}", result.text);
     fs::set_permissions(bench.at("src/s"), fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+#[tokio::test]
+async fn building_is_no_attempt_to_write_elsewhere() {
+    let bench = Bench::new(&[("src/a.rs", "x\n"), ("sub/go.sum", "old\n")]).granting(&["src"]);
+    let build = "mkdir -p target/debug; echo tag > target/CACHEDIR.TAG; echo o > target/debug/o; \
+                 echo lock > Cargo.lock; echo new > sub/go.sum";
+    let result = run(&bench, 1, build).await;
+    assert!(result.ok && !result.refused && result.changed.is_empty(), "{}", result.text);
+    assert!(
+        result.text.contains("put back, outside the task's paths: sub/go.sum"),
+        "{}",
+        result.text
+    );
+    assert!(!bench.exists("Cargo.lock") && bench.text("sub/go.sum") == "old\n");
+    // What was built is there for the next command, which knows nothing of it.
+    let next = run(&bench, 2, "cat target/debug/o").await;
+    assert_eq!(next.text, "o\n[exit code 0]\n");
+}
+
+#[tokio::test]
+async fn a_lock_file_of_the_task_follows_its_manifest() {
+    let files = [("Cargo.toml", "a\n"), ("Cargo.lock", "a\n")];
+    let bench = Bench::new(&files).granting(&["Cargo.toml", "Cargo.lock", "sub/Cargo.lock"]);
+    let spec = crate::CheckSpec {
+        kind: sage_core::CheckKind::Project,
+        command: "echo b > Cargo.lock; echo b > Cargo.toml; mkdir sub; echo b > sub/Cargo.lock"
+            .into(),
+        shown: "cargo test".into(),
+        timeout: std::time::Duration::from_secs(10),
+    };
+    let result = bench.tools.check(&bench.cx, crate::testing::call(1), spec).await.unwrap();
+    assert!(result.passed, "{result:?}");
+    assert_eq!((bench.text("Cargo.lock"), bench.text("Cargo.toml")), ("b\n".into(), "a\n".into()));
+    assert!(!bench.exists("sub/Cargo.lock"), "nobody asked for a new one");
+    assert!(bench.facts().contains(&"changed Cargo.lock +1 -1".to_owned()), "{:?}", bench.facts());
+}
+
+#[tokio::test]
+async fn caches_that_were_made_are_removed_and_others_are_not() {
+    let bench = Bench::new(&[(".gitignore", "/ignored/\n"), ("old/CACHEDIR.TAG", "t\n")]);
+    let store = bench.cx.snapshots.clone().unwrap();
+    let before = store.take(&bench.cx.workspace, crate::Covers::Everything).unwrap();
+    let tree = bench.tree();
+    for folder in ["target", "sub/target", "ignored", "old/more"] {
+        fs::create_dir_all(bench.at(folder)).unwrap();
+        fs::write(bench.at(&format!("{folder}/CACHEDIR.TAG")), "t\n").unwrap();
+    }
+    fs::create_dir_all(bench.at("made")).unwrap();
+    fs::write(bench.at("made/by_hand"), "x\n").unwrap();
+    let removed = SnapshotStore::remove_new_caches(&bench.cx.workspace, &before).unwrap();
+    let mut removed: Vec<&str> = removed.iter().map(String::as_str).collect();
+    removed.sort_unstable();
+    assert_eq!(removed, ["sub/target", "target"]);
+    assert!(bench.exists("ignored/CACHEDIR.TAG") && bench.exists("old/more/CACHEDIR.TAG"));
+    assert!(bench.exists("made/by_hand") && bench.tree().len() > tree.len());
+}

@@ -11,12 +11,12 @@ use std::path::Path;
 use sage_core::{BlobRef, FileState};
 
 use super::manifest::{Entry, Snapshot, folder_state, stat_hash};
-use super::scan::{MAX_FILE_BYTES, is_refillable};
+use super::scan::{MAX_FILE_BYTES, is_refillable, is_tagged};
 use super::stat_cache::Stamp;
 use super::{Covers, SnapshotStore};
 use crate::error::{Error, Result};
 use crate::path::{self, WorkPath};
-use crate::workspace::{FOLDER_MODE, Workspace, is_absent, mode_of};
+use crate::workspace::{Descend, FOLDER_MODE, Kind, Walk, Workspace, is_absent, mode_of, walk};
 
 /// Which paths are restored.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +116,33 @@ impl SnapshotStore {
         Self::put_back(Some(self), workspace, &traces, &is_kept, &mut Err)?;
         restored.paths = traces.iter().map(|trace| trace.path.as_str().to_owned()).collect();
         Ok(restored)
+    }
+
+    /// Removes the folders that say of themselves that they are caches, that `since` does not have and
+    /// that git does not ignore: what build tools left behind. Returns their paths.
+    pub fn remove_new_caches(workspace: &Workspace, since: &Snapshot) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let options = Walk { below: WorkPath::trusted(""), ignored: false, keep_temp: true };
+        walk(workspace.root(), &options, &mut |entry| {
+            if entry.kind != Kind::Folder {
+                return Ok(Descend::Yes);
+            }
+            if since.entry(&entry.path).is_none() && is_tagged(&entry.at) {
+                found.push(entry.path);
+                return Ok(Descend::No);
+            }
+            let is_closed = is_refillable(&entry.at, &entry.path, false);
+            Ok(if is_closed { Descend::No } else { Descend::Yes })
+        })?;
+        let _lock = workspace.write_lock();
+        for path in &found {
+            let at = workspace.safe_place(&WorkPath::trusted(path), false)?;
+            match fs::remove_dir_all(&at) {
+                Err(error) if !is_absent(&error) => return Err(Error::io("deleting", at, error)),
+                _ => {}
+            }
+        }
+        Ok(found)
     }
 
     /// Puts each path back; folders that `is_kept` denies and that are empty then are removed. The

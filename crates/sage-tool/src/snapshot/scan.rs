@@ -236,12 +236,17 @@ fn is_alive(process: Pid) -> bool {
     !matches!(nix::sys::signal::kill(process, None), Err(nix::errno::Errno::ESRCH))
 }
 
+/// Whether a folder says of itself that it is a cache.
+pub(crate) fn is_tagged(folder: &Path) -> bool {
+    folder.join("CACHEDIR.TAG").is_file()
+}
+
 /// Whether what is in a folder is not worth keeping: it can be made again, and there is a lot of it.
 pub(crate) fn is_refillable(at: &Path, path: &str, ignored: bool) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name == "node_modules"
         || (ignored && REFILLABLE.contains(&name))
-        || at.join("CACHEDIR.TAG").is_file()
+        || is_tagged(at)
         || at.join("pyvenv.cfg").is_file()
 }
 

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use sage_core::{ErrorKind, Event, EventKind, RunEvent, RunId};
-use sage_log::{Manifest, RunSummary, Runs, TornTail};
+use sage_log::{Manifest, Payloads, RunSummary, Runs, TornTail};
 
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ impl OpenedRun {
             EventKind::Run(RunEvent::Planned { plan, .. }) => Some(plan),
             _ => None,
         })?;
-        serde_json::from_slice(&sage_log::read_blob(&self.dir, blob).ok()?).ok()
+        serde_json::from_slice(&Payloads::of(&self.dir).get(blob).ok()?).ok()
     }
 }
 

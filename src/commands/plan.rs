@@ -113,6 +113,6 @@ fn of_run(wanted: &str, cx: &Context) -> Result<(String, String), Failure> {
     let Some(blob) = blob else {
         return Err(Failure::usage(format!("run {run} has no plan")));
     };
-    let bytes = sage_log::read_blob(&runs.dir(&run), &blob).map_err(failed)?;
+    let bytes = sage_log::Payloads::of(&runs.dir(&run)).get(&blob).map_err(failed)?;
     Ok((format!("of run {run}"), String::from_utf8_lossy(&bytes).into_owned()))
 }

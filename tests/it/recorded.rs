@@ -26,7 +26,8 @@ pub fn record(sandbox: &CliSandbox, run: &str, start_ms: u64, events: &[Value]) 
     }
     sandbox.write(&format!("{folder}/events.jsonl"), lines);
     let (plan, address) = plan();
-    sandbox.write(&format!("{folder}/blobs/{}/{}", &address[..2], &address[2..]), plan);
+    let pack = format!("{address} {}\n{plan}\n", plan.len());
+    sandbox.write(&format!("{folder}/blobs/pack"), pack);
 }
 
 /// A plan of three tasks as the log stores it, with its address.

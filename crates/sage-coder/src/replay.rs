@@ -13,7 +13,7 @@ use sage_core::{
     BlobRef, CallId, Decider, Event, EventKind, HumanEvent, NodeId, Past, PlanDecision,
     RecordError, Recorder, RunId, Seq, WorkspaceEvent,
 };
-use sage_log::{Runs, read_run};
+use sage_log::{Payloads, Runs, read_run};
 use sage_model::{ChatModel, ModelsConfig, Replayed};
 use sage_tool::snapshot::Scope;
 use sage_tool::{SnapshotStore, Workspace};
@@ -93,7 +93,7 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
     }
     let models: ModelFactory = {
         let events = recorded.events.clone();
-        let record: Arc<dyn Recorder> = Arc::new(Record(dir.clone()));
+        let record: Arc<dyn Recorder> = Arc::new(Record(Payloads::of(&dir)));
         let config = config.clone();
         Arc::new(move |live: Arc<dyn Recorder>, _, _| {
             let (record, config) = (record.clone(), config.clone());
@@ -115,12 +115,12 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
     let mut differences = compare::events(
         &compare::Side {
             events: &recorded.events,
-            dir: &dir,
+            payloads: &Payloads::of(&dir),
             roots: std::slice::from_ref(&wiring.project),
         },
         &compare::Side {
             events: &replayed.events,
-            dir: &new_dir,
+            payloads: &Payloads::of(&new_dir),
             roots: std::slice::from_ref(&tree),
         },
     );
@@ -130,7 +130,7 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
 }
 
 /// The payloads of the recorded run; nothing can be added to it.
-struct Record(PathBuf);
+struct Record(Payloads);
 
 impl Record {
     fn closed() -> RecordError {
@@ -144,7 +144,7 @@ impl Recorder for Record {
     }
 
     fn get(&self, blob: &BlobRef) -> std::result::Result<Vec<u8>, RecordError> {
-        sage_log::read_blob(&self.0, blob).map_err(|error| RecordError {
+        self.0.get(blob).map_err(|error| RecordError {
             doing: format!("reading payload {blob} of the recorded run"),
             source: Some(Box::new(error)),
         })
@@ -214,7 +214,7 @@ fn edited_plan(events: &[Event], dir: &Path) -> Option<String> {
         }) => Some(plan.clone()),
         _ => None,
     })?;
-    String::from_utf8(sage_log::read_blob(dir, &blob).ok()?).ok()
+    String::from_utf8(Payloads::of(dir).get(&blob).ok()?).ok()
 }
 
 /// Paths whose content or mode differs between the two ends.

@@ -1,7 +1,7 @@
 //! The record of one run, read from its folder without any code of the program under test.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -72,21 +72,20 @@ impl RunFolder {
         outcomes
     }
 
-    /// Every payload that lies in the folder, with its path.
+    /// Every payload of the run, with its address. Panics on what is not a whole record, except at the
+    /// end of the file.
     #[must_use]
-    pub fn blobs(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub fn blobs(&self) -> Vec<(String, Vec<u8>)> {
+        let pack = fs::read(self.path.join("blobs/pack")).unwrap_or_default();
         let mut found = Vec::new();
-        let mut pending = vec![self.path.join("blobs")];
-        while let Some(folder) = pending.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    pending.push(path);
-                } else {
-                    let bytes = fs::read(&path).unwrap_or_default();
-                    found.push((path, bytes));
-                }
-            }
+        let mut rest = pack.as_slice();
+        while let Some(n_header) = rest.iter().position(|byte| *byte == b'\n') {
+            let header = String::from_utf8_lossy(&rest[..n_header]).into_owned();
+            let (address, len) = header.split_once(' ').expect("an address and a length");
+            let len: usize = len.parse().expect("a length");
+            let Some(bytes) = rest.get(n_header + 1..n_header + 1 + len) else { break };
+            found.push((address.to_owned(), bytes.to_owned()));
+            rest = rest.get(n_header + len + 2..).unwrap_or_default();
         }
         found
     }
@@ -95,14 +94,7 @@ impl RunFolder {
     #[must_use]
     pub fn blob(&self, address: &Value) -> Vec<u8> {
         let address = address.as_str().unwrap_or_else(|| panic!("{address} is no address"));
-        let is_it = |path: &Path| {
-            // Wherever it lies, its path ends in the address, with or without folders in between.
-            let name: String = path.to_string_lossy().chars().filter(|c| *c != '/').collect();
-            let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-            name.ends_with(address) || stem.ends_with(address)
-        };
-        let blobs = self.blobs();
-        let found = blobs.into_iter().find(|(path, _)| is_it(path));
+        let found = self.blobs().into_iter().rfind(|(known, _)| known == address);
         found.unwrap_or_else(|| panic!("no blob {address} in {:?}", self.path)).1
     }
 

@@ -4,9 +4,10 @@
 //! are about (node, kind, call) and by their order within that, not by their position in the file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sage_core::{BlobRef, Event, EventKind, ModelEvent, RunEvent};
+use sage_log::Payloads;
 use serde_json::Value;
 
 use super::{Difference, normalise};
@@ -37,7 +38,7 @@ const VOLATILE: &[&str] = &[
 /// One of the two logs.
 pub(super) struct Side<'a> {
     pub events: &'a [Event],
-    pub dir: &'a Path,
+    pub payloads: &'a Payloads,
     pub roots: &'a [PathBuf],
 }
 
@@ -167,7 +168,7 @@ fn fields(event: &Event, side: &Side<'_>) -> BTreeMap<String, String> {
 /// The payload behind a blob reference, made readable.
 fn payload(text: &str, side: &Side<'_>) -> Option<String> {
     let blob: BlobRef = text.parse().ok()?;
-    let bytes = sage_log::read_blob(side.dir, &blob).ok()?;
+    let bytes = side.payloads.get(&blob).ok()?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     // Spread over lines, a difference in a request shows as the line that differs.
     let Ok(mut json) = serde_json::from_str::<Value>(&text) else { return Some(text) };

@@ -236,6 +236,7 @@ async fn attempt_node(
             OnUnknown::Ask => runner.may_take_up(node, attempt).await,
         };
         if !is_allowed {
+            runner.give_up(node, attempt).await;
             let summary =
                 "an earlier process ended in the middle of it, and it is not taken up again";
             return NodeReport::failed(ErrorKind::Rejected, summary);

@@ -55,4 +55,10 @@ pub trait NodeRunner: Send + Sync {
         let _ = (node, attempt);
         true
     }
+
+    /// Told that an attempt whose outcome is unknown is not taken up again, before its node counts as
+    /// failed: the moment to take back what the attempt did.
+    async fn give_up(&self, node: &NodeSpec, attempt: u32) {
+        let _ = (node, attempt);
+    }
 }

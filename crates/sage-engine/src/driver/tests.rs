@@ -122,6 +122,7 @@ struct Actors {
     n_running: AtomicUsize,
     most_running: AtomicUsize,
     may_take_up: bool,
+    given_up: Mutex<Vec<String>>,
 }
 
 impl Actors {
@@ -170,6 +171,10 @@ impl NodeRunner for Actors {
 
     async fn may_take_up(&self, _: &NodeSpec, _: u32) -> bool {
         self.may_take_up
+    }
+
+    async fn give_up(&self, node: &NodeSpec, attempt: u32) {
+        self.given_up.lock().unwrap().push(format!("{}#{attempt}", node.id));
     }
 }
 
@@ -411,6 +416,9 @@ async fn an_attempt_of_unknown_outcome_follows_its_nodes_rule() {
         0 ms: below skipped because of fail
         0 ms: ask#1 Failed Rejected an earlier process ended in the middle of it, and it is not taken up again
         10 ms: retry#1 Done"#]]);
+    let mut given_up = bench.actors.given_up.lock().unwrap().clone();
+    given_up.sort();
+    assert_eq!(given_up, ["ask#1", "fail#1"]);
 
     let bench = Bench::new(&spec, Actors { may_take_up: true, ..Actors::new(acts) });
     let outcome = bench.run(&past.events()).await.unwrap();

@@ -106,6 +106,15 @@ impl Task {
         commands
     }
 
+    /// Whether the role's work is judged by running it.
+    #[must_use]
+    pub fn is_code(&self) -> bool {
+        matches!(
+            self.assigned_agent,
+            AgentRole::Coder | AgentRole::TestEngineer | AgentRole::Reviewer
+        )
+    }
+
     /// Whether the role's work shows in files.
     #[must_use]
     pub fn writes(&self) -> bool {

@@ -8,10 +8,12 @@
 //! into what can be run here, with the built-in test runner where pytest is not installed.
 
 mod commands;
+mod failures;
 mod go;
 mod javascript;
 mod jvm;
 mod listing;
+mod locks;
 mod probes;
 mod python;
 mod rust;
@@ -22,9 +24,11 @@ mod test_files;
 use serde::{Deserialize, Serialize};
 
 pub use commands::{Runnable, runnable, runs_test_file};
+pub use failures::{fails_no_worse, failures_in, without_passed};
 pub use go::GoFacts;
 pub use javascript::{JavaScriptFacts, JsRunner};
 pub use jvm::{JvmFacts, JvmTool};
+pub use locks::locks_of;
 pub use probes::{Probe, Probes, needed_probes};
 pub use python::PythonFacts;
 pub use rust::RustFacts;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use sage_core::{
-    AgentRole, Event, EventKind, FileState, ModelEvent, NodeEvent, NodeId, NodeOutcome, Recorder,
-    RunEvent, RunId, RunOutcome, WorkspaceEvent,
+    AgentRole, BlobRef, Event, EventKind, FileState, ModelEvent, NodeEvent, NodeId, NodeOutcome,
+    Recorder, RunEvent, RunId, RunOutcome, ToolEvent, WorkspaceEvent,
 };
 use sage_log::{
     ChangeKind, Check, Evidence, Files, Handoff, Metrics, Refusals, Spending, SystemState, project,
@@ -21,6 +21,8 @@ use crate::context::RunCx;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::state;
+use crate::survey::VERIFICATION;
+use crate::verify::{Fault, Since, faults, unproven};
 
 mod render;
 
@@ -55,6 +57,10 @@ pub struct Report {
     pub files: Vec<FileReport>,
     /// Commands that judged the work.
     pub checks: Vec<Check>,
+    /// Commands of the project that fail at the end, in words.
+    pub faults: Vec<String>,
+    /// Why commands that would judge the work were not run, in words.
+    pub not_run: Vec<String>,
     /// What the program did not let happen.
     pub refusals: Vec<String>,
     /// Routing decisions, in words.
@@ -126,7 +132,7 @@ pub(crate) fn build(cx: &RunCx) -> Result<Report> {
 pub fn of_events(
     run: &RunId,
     events: &[Event],
-    get: &dyn Fn(&sage_core::BlobRef) -> Option<Vec<u8>>,
+    get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>,
 ) -> Report {
     let mut report = blank(run, events);
     for event in events {
@@ -138,6 +144,7 @@ pub fn of_events(
     report.output_tokens = spending.total.usage.output;
     report.usd = spending.total.usd;
     report.checks = project::<Evidence>(events);
+    report.faults = faults(events, get).iter().map(Fault::text).collect();
     let refused = project::<Refusals>(events).into_iter();
     report.refusals.extend(refused.map(|refused| {
         format!("{}: {} {}: {}", refused.call.node, refused.tool, refused.summary, refused.reason)
@@ -176,6 +183,8 @@ fn blank(run: &RunId, events: &[Event]) -> Report {
         tasks: Vec::new(),
         files: Vec::new(),
         checks: Vec::new(),
+        faults: Vec::new(),
+        not_run: Vec::new(),
         refusals: Vec::new(),
         routing: Vec::new(),
         model_calls: 0,
@@ -188,17 +197,23 @@ fn blank(run: &RunId, events: &[Event]) -> Report {
     }
 }
 
-fn take(report: &mut Report, event: &Event, get: &dyn Fn(&sage_core::BlobRef) -> Option<Vec<u8>>) {
+fn take(report: &mut Report, event: &Event, get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>) {
     match &event.kind {
         EventKind::Run(RunEvent::Started { goal, mode, options, .. }) => {
             report.goal.clone_from(goal);
             report.mode.clone_from(mode);
             report.dry_run = options.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
         }
+        EventKind::Tool(ToolEvent::Finished { tool, result, .. })
+            if tool.strip_prefix("gather:") == Some(VERIFICATION) =>
+        {
+            let facts: Option<Value> =
+                get(result).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let notes = facts.map(|facts| facts["value"]["facts"]["notes"].clone());
+            report.not_run = serde_json::from_value(notes.unwrap_or_default()).unwrap_or_default();
+        }
         EventKind::Run(RunEvent::Planned { plan, .. }) => {
-            let json = get(plan).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let read = |json: Value| crate::plan::read(&json, "", crate::plan::Source::File).ok();
-            report.plan = json.and_then(read);
+            report.plan = read_plan(plan, get);
         }
         EventKind::Run(RunEvent::Finished { outcome, exit_code, reason }) => {
             report.outcome = *outcome;
@@ -220,6 +235,11 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&sage_core::BlobRef) ->
         }
         _ => {}
     }
+}
+
+fn read_plan(blob: &BlobRef, get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>) -> Option<Plan> {
+    let json: Value = serde_json::from_slice(&get(blob)?).ok()?;
+    crate::plan::read(&json, "", crate::plan::Source::File).ok()
 }
 
 fn tasks(events: &[Event], plan: Option<&Plan>) -> Vec<TaskReport> {
@@ -296,23 +316,30 @@ pub const fn outcome_word(outcome: RunOutcome) -> &'static str {
 }
 
 /// Why a run failed, from its tasks and checks, in one line.
-pub(crate) fn failures_line(events: &[Event]) -> String {
+pub(crate) fn failures_line(events: &[Event], get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>) -> String {
     let mut last: BTreeMap<&NodeId, String> = BTreeMap::new();
     for event in events {
-        match &event.kind {
-            EventKind::Node(NodeEvent::Finished { node, outcome, summary, .. }) => match outcome {
+        if let EventKind::Node(NodeEvent::Finished { node, outcome, summary, .. }) = &event.kind {
+            match outcome {
                 NodeOutcome::Done => drop(last.remove(node)),
                 _ => drop(last.insert(node, format!("{node}: {summary}"))),
-            },
-            EventKind::Workspace(WorkspaceEvent::Checked { node, command, passed, .. })
-                if *node == NodeId::run() && !passed =>
-            {
-                last.insert(node, format!("`{command}` fails after the last task"));
             }
-            _ => {}
         }
     }
-    let lines: Vec<String> = last.into_values().collect();
+    let mut lines: Vec<String> = last.into_values().collect();
+    let faults = faults(events, get);
+    lines.extend(faults.iter().map(Fault::text));
+    if lines.len() == faults.len() && faults.iter().all(|fault| fault.since == Since::Before) {
+        let plan = events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Run(RunEvent::Planned { plan, .. }) => read_plan(plan, get),
+            _ => None,
+        });
+        let unproven = plan.map(|plan| unproven(events, &plan)).unwrap_or_default();
+        let unproven: Vec<&str> = unproven.iter().map(NodeId::as_str).collect();
+        if !unproven.is_empty() {
+            lines.push(format!("nothing else shows that {} is done", unproven.join(", ")));
+        }
+    }
     if lines.is_empty() { "a task did not run".to_owned() } else { lines.join("; ") }
 }
 

@@ -174,6 +174,7 @@ async fn drive(
 ) -> Result<RunEnd> {
     let cx = Arc::new(assemble(wiring, options, log, &past)?);
     let ended = execute(&cx, &past).await;
+    sweep(&cx, &ended);
     let (outcome, kind, error) = match ended {
         Ok(outcome) => (outcome, None, None),
         Err(error) => (outcome_of(&error), Some(error.kind()), Some(error)),
@@ -260,11 +261,11 @@ async fn execute(cx: &Arc<RunCx>, past: &[Event]) -> Result<RunOutcome> {
     if cx.wiring.cancel.is_cancelled() {
         return Err(Error::Interrupted);
     }
-    if let Some(stopped) = stopped_by(cx, &outcome) {
+    if let Some(stopped) = stopped_by(&cx.log.events(), &outcome) {
         return Ok(stopped);
     }
-    let verified = until_cancelled(cx, verify::last(cx)).await?;
-    let all_done = outcome.failed.is_empty() && outcome.skipped.is_empty() && verified;
+    let verified = until_cancelled(cx, verify::last(cx, &plan)).await?;
+    let all_done = outcome.is_success() && verified;
     if cx.options.output_schema.is_some() {
         until_cancelled(cx, answer::final_answer(cx, all_done)).await?;
     }
@@ -319,6 +320,11 @@ impl NodeRunner for Tasks {
         let answer = self.cx.wiring.interaction.ask(question).await;
         matches!(answer, Answer::Text(text) if text.trim().eq_ignore_ascii_case("yes"))
     }
+
+    async fn give_up(&self, node: &NodeSpec, attempt: u32) {
+        // The node has failed either way; files that stay changed are named in the report.
+        let _ = task::give_up(Arc::clone(&self.cx), Arc::clone(&self.plan), &node.id, attempt);
+    }
 }
 
 /// Saves the state of all files: 0 before the run's first change, 1 after its last.
@@ -342,6 +348,27 @@ fn snapshot(cx: &RunCx, past: &[Event], attempt: u32) -> Result<()> {
     Ok(cx.log.sync()?)
 }
 
+/// Removes what build tools left in folders that are not ignored, unless the run will go on with it. The
+/// caches are of no use to anybody who has not asked for them, and are made again when they are.
+fn sweep(cx: &RunCx, ended: &Result<RunOutcome>) {
+    let will_go_on = match ended {
+        Ok(outcome) => is_resumable(*outcome),
+        Err(error) => is_resumable(outcome_of(error)),
+    };
+    let first = cx.log.events().into_iter().find_map(|event| match event.kind {
+        EventKind::Workspace(WorkspaceEvent::Snapshotted {
+            node, attempt: 0, snapshot, ..
+        }) if node == NodeId::run() => Some(snapshot),
+        _ => None,
+    });
+    if let (false, Some(first)) = (will_go_on, first)
+        && let Ok(first) = cx.snapshots.load(&first)
+    {
+        // What cannot be removed is litter, not a failure of the run.
+        let _ = SnapshotStore::remove_new_caches(&cx.workspace, &first);
+    }
+}
+
 /// Waits for a step of the run, or for the interruption of the run.
 async fn until_cancelled<T>(cx: &RunCx, step: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
@@ -351,21 +378,25 @@ async fn until_cancelled<T>(cx: &RunCx, step: impl Future<Output = Result<T>>) -
     }
 }
 
-/// Whether the tasks ended because no model could be reached, or the run's budget was used up.
-fn stopped_by(cx: &RunCx, outcome: &GraphOutcome) -> Option<RunOutcome> {
+/// What stopped the tasks that could go on if they were taken up again, if there are any: the latest
+/// of their ends says it. A task that failed beside them does not stop a run.
+fn stopped_by(events: &[Event], outcome: &GraphOutcome) -> Option<RunOutcome> {
     if outcome.interrupted.is_empty() {
         return None;
     }
-    let kinds = cx.log.events().into_iter().rev().filter_map(|event| match event.kind {
-        EventKind::Node(NodeEvent::Finished { error, .. }) => error,
+    let kind = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Node(NodeEvent::Finished { node, error, .. })
+            if outcome.interrupted.contains(node) =>
+        {
+            Some(*error)
+        }
         _ => None,
     });
-    kinds.into_iter().find_map(|kind| match kind {
-        ErrorKind::ModelUnavailable => Some(RunOutcome::ModelUnavailable),
-        ErrorKind::Budget => Some(RunOutcome::OutOfBudget),
-        ErrorKind::Interrupted => Some(RunOutcome::Interrupted),
-        ErrorKind::Internal | ErrorKind::Environment => Some(RunOutcome::Errored),
-        _ => None,
+    Some(match kind.flatten() {
+        Some(ErrorKind::ModelUnavailable) => RunOutcome::ModelUnavailable,
+        Some(ErrorKind::Budget) => RunOutcome::OutOfBudget,
+        Some(ErrorKind::Internal) => RunOutcome::Errored,
+        _ => RunOutcome::Interrupted,
     })
 }
 
@@ -407,6 +438,9 @@ fn reason(cx: &RunCx, outcome: RunOutcome, error: Option<&Error>) -> String {
     }
     match outcome {
         RunOutcome::Succeeded | RunOutcome::Planned => String::new(),
-        _ => report::failures_line(&cx.log.events()),
+        _ => report::failures_line(&cx.log.events(), &|blob| cx.log.get(blob).ok()),
     }
 }
+
+#[cfg(test)]
+mod tests;

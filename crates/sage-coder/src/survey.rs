@@ -18,6 +18,9 @@ use crate::error::{Error, Result};
 use crate::plan::check::globs;
 use crate::project::{self, Probe, Probes, ProjectFacts};
 
+/// Name under which the facts are gathered by which the project is verified at the end.
+pub(crate) const VERIFICATION: &str = "verification";
+
 /// How long one look for a program may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 

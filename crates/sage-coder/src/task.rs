@@ -45,6 +45,12 @@ impl Failure {
     fn repairable(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { summary: summary.into(), detail: detail.into(), repairable: true }
     }
+
+    /// Whether it says the same; times and addresses in an output differ each time.
+    fn is_same(&self, other: &Self) -> bool {
+        let words = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        words(&self.detail) == words(&other.detail)
+    }
 }
 
 /// What every part of an attempt works with.
@@ -65,16 +71,18 @@ pub async fn run(
     attempt: u32,
     cancel: CancellationToken,
 ) -> NodeReport {
-    let Some(task) = plan.task(id).cloned() else {
+    let Some(attempt) = Attempt::new(cx, plan, id, attempt, cancel) else {
         return report(NodeOutcome::Failed, Some(ErrorKind::Internal), format!("no task {id}"));
     };
-    let calls = CallCounter::new(task.id.clone(), attempt);
-    let workspace = cx.workspace.clone();
-    let paths = PathSet::new(&task.paths).unwrap_or_else(|_| PathSet::none());
-    let _claim = workspace.claim(paths);
-    let attempt = Attempt { cx, plan, task, number: attempt, calls, cancel };
-    let ended = attempt.work().await;
-    let (error, summary) = match ended {
+    let workspace = attempt.cx.workspace.clone();
+    let _claim = workspace.claim(attempt.claimed());
+    let was_rolled_back = attempt.was_rolled_back();
+    let (error, summary) = match attempt.work().await {
+        // The engine counts nothing that comes after the time was up.
+        _ if attempt.is_out_of_time() => (None, "out of time".to_owned()),
+        Ok(_) if was_rolled_back => {
+            (None, "an earlier process had begun to roll its changes back".to_owned())
+        }
         Ok(summary) => return report(NodeOutcome::Done, None, summary),
         Err(Ended::Failed(failure)) => (None, failure.summary),
         Err(Ended::Broken(error)) => {
@@ -93,12 +101,21 @@ pub async fn run(
             }
         }
     };
-    let summary = match attempt.roll_back().await {
+    let summary = match attempt.roll_back(error) {
         Ok(0) => summary,
         Ok(n) => format!("{summary} ({n} changed files rolled back)"),
         Err(problem) => format!("{summary}; rolling back failed: {}", one_line(&problem)),
     };
     report(NodeOutcome::Failed, error, summary)
+}
+
+/// Takes back what an attempt did that an earlier process left and nobody takes up again.
+pub fn give_up(cx: Arc<RunCx>, plan: Arc<Plan>, id: &NodeId, attempt: u32) -> Result<()> {
+    let cancel = cx.wiring.cancel.clone();
+    let Some(attempt) = Attempt::new(cx, plan, id, attempt, cancel) else { return Ok(()) };
+    let workspace = attempt.cx.workspace.clone();
+    let _claim = workspace.claim(attempt.claimed());
+    attempt.roll_back(Some(ErrorKind::Rejected)).map(drop)
 }
 
 fn report(outcome: NodeOutcome, error: Option<ErrorKind>, summary: String) -> NodeReport {
@@ -118,6 +135,29 @@ impl<E: Into<Error>> From<E> for Ended {
 }
 
 impl Attempt {
+    /// `None` when the plan has no such task.
+    fn new(
+        cx: Arc<RunCx>,
+        plan: Arc<Plan>,
+        id: &NodeId,
+        number: u32,
+        cancel: CancellationToken,
+    ) -> Option<Self> {
+        let task = plan.task(id).cloned()?;
+        let calls = CallCounter::new(task.id.clone(), number);
+        Some(Self { cx, plan, task, number, calls, cancel })
+    }
+
+    /// The paths in which nobody else is at work.
+    fn claimed(&self) -> PathSet {
+        PathSet::new(&self.task.paths).unwrap_or_else(|_| PathSet::none())
+    }
+
+    /// Whether the engine ends this attempt alone, and not the run.
+    fn is_out_of_time(&self) -> bool {
+        self.cancel.is_cancelled() && !self.cx.wiring.cancel.is_cancelled()
+    }
+
     /// The loop. Ends with a one-line summary of what was done, or with why not.
     async fn work(&self) -> std::result::Result<String, Ended> {
         let briefing = self.brief().await?;
@@ -146,7 +186,7 @@ impl Attempt {
                 return Err(Ended::Failed(failure));
             }
             if let Some((before, then)) = &last
-                && before.detail == failure.detail
+                && before.is_same(&failure)
                 && then.diff == changes.diff
             {
                 let summary =

@@ -11,6 +11,7 @@ use sage_core::{AgentRole, NodeId, nearest};
 use sage_graph::Problem as GraphProblem;
 
 use super::{Plan, Problem, Task};
+use crate::project;
 
 /// What the checks need to know about the run.
 #[derive(Debug)]
@@ -171,6 +172,9 @@ fn complete(plan: &mut Plan, cx: &CheckCx<'_>) {
                     paths.extend(targets_of(plan, &dependency));
                 }
             }
+            let locks: Vec<String> =
+                paths.iter().flat_map(|path| project::locks_of(path, cx.files)).collect();
+            paths.extend(locks);
             let mut seen = BTreeSet::new();
             paths.retain(|path| seen.insert(path.clone()));
             plan.nodes[index].paths = paths.iter().map(|path| escape_glob(path)).collect();

@@ -1,4 +1,5 @@
 //! Projects as a caller sees them.
 
 mod detecting;
+mod failing;
 mod running;

@@ -8,6 +8,7 @@ use sage_log::Check;
 
 use super::{Report, TaskReport, outcome_word};
 use crate::plan::draw::{self, Marks};
+use crate::verify::BASELINE;
 
 /// How much to tell (`SAGE_RUN_OUTPUT`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,9 +134,13 @@ fn check_line(check: &Check) -> String {
     let word = if check.passed { "passed" } else { "failed" };
     let tests = check.n_tests.map(|n| format!("{n} test{}, ", plural(n))).unwrap_or_default();
     let exit = check.exit_code.map(|code| format!("exit {code}, ")).unwrap_or_default();
-    let node = &check.node;
+    let when = match check.node == NodeId::run() {
+        true if check.attempt == BASELINE => "before the run",
+        true => "after the last task",
+        false => check.node.as_str(),
+    };
     let seconds = seconds(check.duration_ms);
-    format!("{word:<8} {} ({tests}{exit}{seconds}, {node}, log #{})", check.command, check.seq)
+    format!("{word:<8} {} ({tests}{exit}{seconds}, {when}, log #{})", check.command, check.seq)
 }
 
 fn outcome(report: &Report, next_steps: bool) -> String {
@@ -143,15 +148,22 @@ fn outcome(report: &Report, next_steps: bool) -> String {
     if !report.reason.is_empty() {
         let _ = write!(out, ": {}", report.reason);
     }
-    let ran = tests_passed(&report.checks);
-    let judged = report.checks.iter().any(|check| check.kind != CheckKind::Lint);
+    let after = |check: &&Check| !(check.node == NodeId::run() && check.attempt == BASELINE);
+    let after: Vec<&Check> = report.checks.iter().filter(after).collect();
+    let ran = tests_passed(&after);
+    let judged = after.iter().any(|check| check.kind != CheckKind::Lint);
     if report.outcome == RunOutcome::Succeeded {
         if ran > 0 {
             let _ = write!(out, ", {ran} test{} passed", plural(ran));
         } else if !judged {
-            out.push_str(
-                "\nno test or command verified this: the project has none and the plan named none",
-            );
+            let why = match report.not_run.as_slice() {
+                [] => "the project has none and the plan named none".to_owned(),
+                why => why.join("; "),
+            };
+            let _ = write!(out, "\nno test or command verified this: {why}");
+        }
+        for fault in &report.faults {
+            let _ = write!(out, "\n{fault}");
         }
     }
     let _ = write!(
@@ -186,7 +198,7 @@ fn outcome(report: &Report, next_steps: bool) -> String {
 
 /// Tests that passed at the end. The same test may run under several commands; the project's own last
 /// word has them all, so the tasks' commands count only where there is none.
-fn tests_passed(checks: &[Check]) -> u64 {
+fn tests_passed(checks: &[&Check]) -> u64 {
     let mut last: BTreeMap<(bool, &str), &Check> = BTreeMap::new();
     for check in checks {
         last.insert((check.node == NodeId::run(), &check.command), check);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sage_core::{AgentRole, CheckKind};
+use sage_core::CheckKind;
 use sage_tool::{CheckResult, CheckSpec};
 
 use super::briefing::Briefing;
@@ -133,6 +133,9 @@ impl Attempt {
                 continue;
             }
             let Some(command) = project::test_command_for(path, &briefing.project) else {
+                if accepted.is_empty() && self.own_commands(briefing).is_empty() {
+                    return Ok(Some(nothing_runs(path, briefing)));
+                }
                 continue;
             };
             if !entered {
@@ -155,12 +158,8 @@ impl Attempt {
     pub(super) async fn verify(&self, briefing: &Briefing, round: u32) -> Result<Option<Failure>> {
         let accepted: Vec<String> = self.task.commands().into_iter().map(str::to_owned).collect();
         let (kind, commands) = if accepted.is_empty() {
-            let own = if self.has_the_last_word() {
-                self.cx.options.verify.clone().unwrap_or_else(|| briefing.project.verify_lines())
-            } else {
-                Vec::new()
-            };
-            (CheckKind::Project, own)
+            let own = self.has_the_last_word().then(|| self.own_commands(briefing));
+            (CheckKind::Project, own.unwrap_or_default())
         } else {
             (CheckKind::Acceptance, accepted)
         };
@@ -173,25 +172,30 @@ impl Attempt {
             let timeout_s = self.cx.options.verify_timeout_s;
             let result = self.run_check(kind, &command.shown, command.line, timeout_s).await?;
             let must_run_tests = kind == CheckKind::Acceptance;
-            if let Some(failure) = judge(&command.shown, &result, must_run_tests) {
+            if let Some(mut failure) = judge(&command.shown, &result, must_run_tests) {
+                if crate::verify::failed_before(&self.cx, &command.shown, &result.output) {
+                    failure.summary.push_str(", as before the run");
+                    failure.detail.push_str("\nIt failed in the same way before the run.\n");
+                }
                 return Ok(Some(failure));
             }
         }
         Ok(None)
     }
 
+    /// The commands that verify the project as a whole.
+    fn own_commands(&self, briefing: &Briefing) -> Vec<String> {
+        self.cx.options.verify.clone().unwrap_or_else(|| briefing.project.verify_lines())
+    }
+
     /// The project's own verification judges a task only when every other task is done before it:
     /// others may be at work in the same tree, or write the tests of what this one writes.
     fn has_the_last_word(&self) -> bool {
-        let is_code = matches!(
-            self.task.assigned_agent,
-            AgentRole::Coder | AgentRole::TestEngineer | AgentRole::Reviewer
-        );
         let is_before = |other: &Task| {
             other.id == self.task.id
                 || self.plan.compile().is_ok_and(|graph| graph.reaches(&other.id, &self.task.id))
         };
-        is_code && self.plan.nodes.iter().all(is_before)
+        self.task.is_code() && self.plan.nodes.iter().all(is_before)
     }
 
     async fn run_check(
@@ -236,8 +240,19 @@ fn judge(command: &str, result: &CheckResult, must_run_tests: bool) -> Option<Fa
 }
 
 fn excerpt(command: &str, result: &CheckResult) -> String {
-    let output = sage_core::head_and_tail(result.output.trim_end(), MAX_OUTPUT_CHARS);
+    let output = project::without_passed(&result.output);
+    let output = sage_core::head_and_tail(output.trim_end(), MAX_OUTPUT_CHARS);
     format!("$ {command}\n{output}\n")
+}
+
+/// Tests that nobody can run prove nothing, and no repair changes that.
+fn nothing_runs(path: &str, briefing: &Briefing) -> Failure {
+    let why = match briefing.project.notes.as_slice() {
+        [] => "no way to run it is known, and the plan names none".to_owned(),
+        notes => notes.join("; "),
+    };
+    let summary = format!("{path} was written and could not be run: {why}");
+    Failure { repairable: false, ..Failure::repairable(summary, String::new()) }
 }
 
 fn nothing_changed(written: &Written) -> Failure {

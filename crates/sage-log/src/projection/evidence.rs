@@ -88,7 +88,8 @@ impl Projection for Evidence {
 }
 
 impl Evidence {
-    /// The last result of each command of each task, leaving linters out: what verified the run.
+    /// The last result of each command of each task, leaving linters out: what verified the run. The
+    /// state before the run counts as its first attempt, whenever it was looked at.
     pub(super) fn verdicts(&self) -> Vec<&Check> {
         let mut verdicts: Vec<&Check> = Vec::new();
         for check in self.0.iter().filter(|check| check.kind != CheckKind::Lint) {
@@ -96,6 +97,7 @@ impl Evidence {
                 earlier.node == check.node && earlier.command == check.command
             };
             match verdicts.iter_mut().find(is_same) {
+                Some(earlier) if check.attempt < earlier.attempt => {}
                 Some(earlier) => *earlier = check,
                 None => verdicts.push(check),
             }

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use super::detecting::facts;
 use crate::project::{
-    JavaScriptFacts, JsRunner, Probe, ProjectFacts, PythonFacts, runnable, runs_test_file,
-    syntax_check_for, syntax_error_in, test_command_for,
+    JavaScriptFacts, JsRunner, Probe, ProjectFacts, PythonFacts, locks_of, runnable,
+    runs_test_file, syntax_check_for, syntax_error_in, test_command_for,
 };
 
 fn python(has_pytest: bool, src_layout: bool, interpreter: &str) -> ProjectFacts {
@@ -290,4 +290,34 @@ fn the_syntax_of_python_is_checked_without_writing() {
     assert_eq!(code, Some(1));
     assert!(output.contains("File \"bad.py\", line 1"), "{output}");
     assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn a_manifest_brings_the_lock_files_that_follow_it() {
+    let files = ["Cargo.lock", "crates/a/Cargo.toml", "web/package.json", "web/yarn.lock"];
+    let files = files.map(str::to_owned).into();
+    assert_eq!(locks_of("crates/a/Cargo.toml", &files), ["Cargo.lock"]);
+    assert_eq!(locks_of("web/package.json", &files), ["web/yarn.lock"]);
+    assert_eq!(locks_of("package.json", &files), [""; 0]);
+    assert_eq!(locks_of("src/lib.rs", &files), [""; 0]);
+}
+
+#[test]
+fn go_names_its_tests_unless_they_are_too_many() {
+    let few = facts(&[("go.mod", ""), ("a_test.go", "")], &[Probe::Go]);
+    let line = |command: &str, facts: &ProjectFacts| {
+        let command = runnable(command, facts);
+        (command.shown, command.line)
+    };
+    let both = |shown: &str, line: &str| (shown.to_owned(), line.to_owned());
+    assert_eq!(line("go test ./...", &few), both("go test ./...", "go test -v ./..."));
+    let inside = line("cd x && A=1 go test", &few);
+    assert_eq!(inside, both("cd x && A=1 go test", "cd x && A=1 go test -v"));
+    assert_eq!(line("go testing", &few), both("go testing", "go testing"));
+    assert_eq!(line("go vet ./...", &few), both("go vet ./...", "go vet ./..."));
+    let names: Vec<String> = (0..50).map(|n| format!("p{n}/a_test.go")).collect();
+    let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    files.push(("go.mod", ""));
+    let many = facts(&files, &[Probe::Go]);
+    assert_eq!(line("go test ./...", &many), both("go test ./...", "go test ./..."));
 }

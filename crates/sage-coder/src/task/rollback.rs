@@ -1,15 +1,19 @@
 //! Takes a failed attempt's changes back, and only those.
 
-use sage_core::WorkspaceEvent;
+use sage_core::{ErrorKind, EventKind, WorkspaceEvent};
 
 use super::Attempt;
 use crate::error::Result;
 
 impl Attempt {
-    /// Restores every file that the attempt changed to the state in which the attempt found it;
-    /// returns how many differ no more. Repeating it is harmless, so a crash in the middle is too.
-    pub(super) async fn roll_back(&self) -> Result<usize> {
-        if self.cx.options.keep_failed {
+    /// Restores every file that the attempt changed to the state in which the attempt found it, after
+    /// a failure of this kind; returns how many differ no more. Repeating it is harmless, so a crash
+    /// in the middle is too.
+    pub(super) fn roll_back(&self, error: Option<ErrorKind>) -> Result<usize> {
+        // Who keeps a failed task's changes keeps those of its last attempt: each one starts afresh.
+        let is_last =
+            self.number >= self.task.retry.attempts || !sage_engine::can_be_tried_again(error);
+        if self.cx.options.keep_failed && is_last {
             return Ok(0);
         }
         let mut targets = Vec::new();
@@ -30,5 +34,14 @@ impl Attempt {
         sage_core::Recorder::sync(&*self.cx.log)?;
         let targets = targets.into_iter().collect();
         Ok(self.cx.snapshots.revert(&self.cx.workspace, &targets)?.len())
+    }
+
+    /// Whether an earlier process began to take this attempt back. What the record answers now is
+    /// not in the files any more.
+    pub(super) fn was_rolled_back(&self) -> bool {
+        self.cx.log.events().iter().any(|event| {
+            matches!(&event.kind, EventKind::Workspace(WorkspaceEvent::RolledBack { node, attempt, .. })
+                if *node == self.task.id && *attempt == self.number)
+        })
     }
 }

@@ -2,6 +2,7 @@
 //! that is wrong is shown to be wrong, repaired, and proved, whichever way the model acts and whether
 //! or not the plan names a command. The work tree ends with the change and nothing else.
 
+mod folders;
 mod samples;
 
 use std::fs;
@@ -36,16 +37,16 @@ fn need(programs: &[&str]) {
 fn world(sample: &Sample, tested: bool, tasks: Vec<PlannedTask>, acts: Acts) -> World {
     need(sample.programs);
     let project = if tested { sample.tested_project() } else { sample.project() };
-    let mut world = World::in_project(&project, planned(tasks));
-    share_compiled_library(&mut world);
+    let world = with_caches(World::in_project(&project, planned(tasks)));
     if acts == Acts::InText { world.text_protocol() } else { world }
 }
 
 /// Go builds its standard library once per cache, which takes longer than all of these tests.
-fn share_compiled_library(world: &mut World) {
+fn with_caches(mut world: World) -> World {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go-cache");
     fs::create_dir_all(&cache).unwrap();
     world.sandbox.env("GOCACHE", cache.to_str().unwrap());
+    world
 }
 
 /// The checks of one command, in order.

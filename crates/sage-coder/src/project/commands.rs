@@ -44,6 +44,9 @@ pub fn runnable(command: &str, facts: &ProjectFacts) -> Runnable {
             "python" | "python3" | "pytest" | "py.test" => {
                 is_built_in |= runnable.push_python(&found, python, has_moved);
             }
+            program if program == python.interpreter => {
+                is_built_in |= runnable.push_python(&found, python, has_moved);
+            }
             "go" if facts.go.as_ref().is_some_and(|go| go.lists_tests) => runnable.push_go(&found),
             program => match local_runner(program, facts).filter(|_| !has_moved) {
                 Some(path) => runnable.push(&format!("{}{path}{}", found.prefix, found.rest)),

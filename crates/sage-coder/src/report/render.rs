@@ -196,19 +196,19 @@ fn outcome(report: &Report, next_steps: bool) -> String {
     out
 }
 
-/// Tests that passed at the end. The same test may run under several commands; the project's own last
-/// word has them all, so the tasks' commands count only where there is none.
+/// Tests that passed at the end. The same test may run under several commands; the project's own
+/// verification has them all, so other commands count only where there is none.
 fn tests_passed(checks: &[&Check]) -> u64 {
     let mut last: BTreeMap<(bool, &str), &Check> = BTreeMap::new();
     for check in checks {
-        last.insert((check.node == NodeId::run(), &check.command), check);
+        last.insert((check.kind == CheckKind::Project, &check.command), check);
     }
-    let ran = |of_run: bool| -> u64 {
-        let passed = last.iter().filter(|((run, _), check)| *run == of_run && check.passed);
+    let ran = |of_project: bool| -> u64 {
+        let passed = last.iter().filter(|((of, _), check)| *of == of_project && check.passed);
         passed.filter_map(|(_, check)| check.n_tests).sum()
     };
-    let of_run = ran(true);
-    if of_run > 0 { of_run } else { ran(false) }
+    let of_project = ran(true);
+    if of_project > 0 { of_project } else { ran(false) }
 }
 
 fn seconds(ms: u64) -> String {

@@ -73,6 +73,8 @@ fn commands_run_in_the_projects_environment() {
             "PYTHONPATH=src .venv/bin/python -m pytest -p no:cacheprovider tests",
         ),
         ("python3 -m unittest", "PYTHONPATH=src .venv/bin/python -m unittest"),
+        // As detected.
+        (".venv/bin/python -m unittest", "PYTHONPATH=src .venv/bin/python -m unittest"),
         ("PYTHONPATH=lib python a.py", "PYTHONPATH=lib .venv/bin/python a.py"),
         ("make && pytest", "make && PYTHONPATH=src .venv/bin/python -m pytest -p no:cacheprovider"),
         // Elsewhere the project's paths mean nothing.
@@ -88,6 +90,10 @@ fn commands_run_in_the_projects_environment() {
     let plain = python(false, false, "python3");
     assert_eq!(shown("pytest -q a.py", &plain), "python3 -m pytest -q a.py (built-in runner)");
     assert_eq!(shown("python -c 'x'", &plain), "python3 -c 'x'");
+    let bare = python(false, false, ".venv/bin/python");
+    let detected = runnable(".venv/bin/python -m pytest -q", &bare);
+    assert_eq!(detected.shown, ".venv/bin/python -m pytest -q (built-in runner)");
+    assert!(detected.line.contains(" -c "));
     assert_eq!(shown("pytest", &ProjectFacts::default()), "python3 -m pytest (built-in runner)");
 }
 

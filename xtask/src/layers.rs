@@ -23,7 +23,8 @@ const LAYERS: &[(&str, u8)] = &[
 
 /// Crates for development, and the only crates of ours that each may use. Product crates may have
 /// `sage-testkit` as a dev-dependency and nothing else of these.
-const DEV_CRATES: &[(&str, &[&str])] = &[(TESTKIT, &["sage-core"]), ("xtask", &[])];
+const DEV_CRATES: &[(&str, &[&str])] =
+    &[(TESTKIT, &["sage-core"]), ("xtask", &["sage-core", TESTKIT])];
 const TESTKIT: &str = "sage-testkit";
 
 /// Dependencies that one crate owns; others use that crate.

@@ -1,6 +1,7 @@
 //! Checks of this repository that the compiler does not make. Each is a function from the tree to the
-//! problems found, so that `cargo xtask` and the tests call the same thing.
+//! problems found, so that `cargo xtask` and the tests call the same thing; and its benchmarks.
 
+pub mod bench;
 pub mod docs;
 pub mod layers;
 pub mod tidy;

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage: cargo xtask <check or generator>...
+       cargo xtask bench [--runs N] [--binary FILE] [--dry]
 
   layers   crates use lower layers only, and each heavy dependency has one owner
   tidy     sizes, headers, comments, links, stray paths
   docs     writes docs/cli.md and docs/env.md, which the binary generates
+  bench    builds the release binary, measures it, records the figures in docs/benchmarks.md
 ";
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -18,6 +20,15 @@ fn main() -> anyhow::Result<ExitCode> {
     if checks.is_empty() {
         write!(out, "{USAGE}")?;
         return Ok(ExitCode::from(2));
+    }
+    match checks[0].as_str() {
+        "bench" => {
+            let options = xtask::bench::BenchOptions::read(&checks[1..])?;
+            xtask::bench::run(&root, &options, &mut out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        "measure" => return xtask::bench::measure(&checks[1..]),
+        _ => {}
     }
     let mut n_problems = 0;
     for check in checks {

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sage_agent::CallCounter;
-use sage_core::{BlobRef, CheckKind, Event, EventKind, NodeId, Recorder, WorkspaceEvent};
-use sage_tool::{CheckSpec, Grant, ToolCx};
+use sage_core::{
+    BlobRef, CheckKind, Event, EventKind, NodeId, Recorder, RunEvent, ToolEvent, WorkspaceEvent,
+};
+use sage_tool::{CheckSpec, Grant, TestCount, ToolCx, read_test_output};
 use serde_json::json;
 
 use crate::context::RunCx;
@@ -39,7 +41,8 @@ pub(crate) async fn baseline(cx: &Arc<RunCx>) -> Result<()> {
 /// Runs the project's verification after the last change, unless a task has run the very same command
 /// since; true when nothing failed that had not failed before, and something else shows the work.
 pub(crate) async fn last(cx: &Arc<RunCx>, plan: &Plan) -> Result<bool> {
-    let fresh = if cx.options.full { Vec::new() } else { passed_since_last_change(cx) };
+    let fresh =
+        if cx.options.full { Vec::new() } else { passed_since_last_change(&cx.log.events()) };
     let calls = CallCounter::new(NodeId::run(), FINAL);
     let commands = own_commands(cx, &calls, &fresh).await?;
     let failed = run_all(cx, &own_tool_cx(cx), &calls, commands).await?;
@@ -108,15 +111,9 @@ impl Fault {
 /// What the final verification found.
 pub(crate) fn faults(events: &[Event], get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (command, output) in failed_checks(events, FINAL) {
-        let was = failed_checks(events, BASELINE).find(|(known, _)| *known == command);
-        let no_worse = was.is_some_and(|(_, was)| {
-            let texts = get(was).zip(get(output));
-            texts.is_some_and(|(was, now)| {
-                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-                project::fails_no_worse(&text(was), &text(now))
-            })
-        });
+    for (command, now) in failed_checks(events, FINAL, get) {
+        let was = failed_checks(events, BASELINE, get).find(|(known, _)| *known == command);
+        let no_worse = was.is_some_and(|(_, was)| project::fails_no_worse(&was, &now));
         let since = if no_worse { Since::Before } else { Since::ThisRun };
         faults.push(Fault { command: command.to_owned(), since });
     }
@@ -125,30 +122,50 @@ pub(crate) fn faults(events: &[Event], get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>
 
 /// Whether a command of the project that fails now is known to have failed no better before the run.
 pub(crate) fn failed_before(cx: &RunCx, command: &str, output: &str) -> bool {
-    let events = cx.log.events();
-    let mut known = failed_checks(&events, BASELINE).filter(|(failed, _)| *failed == command);
-    known.any(|(_, was)| {
-        let was = cx.log.get(was).unwrap_or_default();
-        project::fails_no_worse(&String::from_utf8_lossy(&was), output)
-    })
+    let (events, get) = (cx.log.events(), |blob: &BlobRef| cx.log.get(blob).ok());
+    let mut known = failed_checks(&events, BASELINE, &get);
+    known.any(|(failed, was)| failed == command && project::fails_no_worse(&was, output))
 }
 
 /// Checks of the run as a whole that failed, with their outputs.
-fn failed_checks(events: &[Event], wanted: u32) -> impl Iterator<Item = (&str, &BlobRef)> {
-    events.iter().filter_map(move |event| match &event.kind {
+fn failed_checks<'a>(
+    events: &'a [Event],
+    wanted: u32,
+    get: &'a dyn Fn(&BlobRef) -> Option<Vec<u8>>,
+) -> impl Iterator<Item = (&'a str, String)> {
+    let failed = events.iter().filter_map(move |event| match &event.kind {
         EventKind::Workspace(WorkspaceEvent::Checked {
             node,
             attempt,
             command,
             passed: false,
-            n_tests,
+            exit_code,
             output,
             ..
-        }) if *node == NodeId::run() && *attempt == wanted && *n_tests != Some(0) => {
-            Some((command.as_str(), output))
+        }) if *node == NodeId::run() && *attempt == wanted => {
+            let output = String::from_utf8_lossy(&get(output)?).into_owned();
+            Some((command.as_str(), *exit_code, output))
         }
         _ => None,
-    })
+    });
+    let counts = failed.filter(|(command, code, output)| !found_no_test(command, *code, output));
+    counts.map(|(command, _, output)| (command, output))
+}
+
+/// Whether a command failed only because its runner found nothing to run: no evidence, and no fault.
+/// A runner that could not load the tests, or ran something else that failed, found a fault.
+pub(crate) fn found_no_test(command: &str, exit_code: Option<i32>, output: &str) -> bool {
+    const NOTHING: TestCount = TestCount { ran: Some(0), failed: Some(0) };
+    let says_so = match exit_code {
+        // nextest; pytest and unittest.
+        Some(4 | 5) => true,
+        // jest and vitest, which share the code with every other failure.
+        Some(1) => output
+            .lines()
+            .any(|line| line.contains("No tests found") || line.contains("No test files found")),
+        _ => false,
+    };
+    says_so && read_test_output(command, output, exit_code) == NOTHING
 }
 
 fn own_tool_cx(cx: &RunCx) -> ToolCx {
@@ -190,29 +207,40 @@ async fn run_all(
             timeout: Duration::from_secs(cx.options.verify_timeout_s),
         };
         let result = cx.tools.check(tool_cx, calls.next(), spec).await?;
-        // A runner without tests has nothing to say about the change.
-        if !result.passed && result.n_tests != Some(0) {
+        let is_empty = found_no_test(&command.shown, result.exit_code, &result.output);
+        if !result.passed && !is_empty {
             failed.push(command);
         }
     }
     Ok(failed)
 }
 
-/// Commands that passed after the last change of any file.
-fn passed_since_last_change(cx: &RunCx) -> Vec<String> {
+/// Commands that were started after the last change of any file, and passed. A file that changes
+/// while a command runs may not be what the command saw; nor may any after a person could change it
+/// between two processes.
+fn passed_since_last_change(events: &[Event]) -> Vec<String> {
+    let mut started = BTreeSet::new();
     let mut passed = Vec::new();
-    for event in cx.log.events() {
-        match event.kind {
+    for event in events {
+        match &event.kind {
+            EventKind::Tool(ToolEvent::Called { call, .. }) => {
+                started.insert(call);
+            }
             EventKind::Workspace(
                 WorkspaceEvent::Changed { .. } | WorkspaceEvent::RolledBack { .. },
-            ) => {
+            )
+            | EventKind::Run(RunEvent::Resumed { .. }) => {
+                started.clear();
                 passed.clear();
             }
-            EventKind::Workspace(WorkspaceEvent::Checked { command, passed: true, .. }) => {
-                passed.push(command);
-            }
+            EventKind::Workspace(WorkspaceEvent::Checked {
+                call, command, passed: true, ..
+            }) if started.contains(call) => passed.push(command.clone()),
             _ => {}
         }
     }
     passed
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sage_agent::CallCounter;
-use sage_core::{EventKind, FileState, NodeId, WorkspaceEvent};
+use sage_core::{BlobRef, EventKind, FileState, NodeId, Recorder, WorkspaceEvent};
 use sage_tool::{ToolCx, Workspace};
 
 use super::{BASELINE, failed_checks, own_tool_cx, run_all};
@@ -17,15 +17,16 @@ use crate::project::Runnable;
 /// Runs the commands on the files as they were before the run.
 pub(super) async fn verify(cx: &Arc<RunCx>, commands: Vec<Runnable>) -> Result<()> {
     let events = cx.log.events();
+    let get = |blob: &BlobRef| cx.log.get(blob).ok();
     let is_known = |command: &Runnable| {
-        failed_checks(&events, BASELINE).any(|(known, _)| known == command.shown)
+        failed_checks(&events, BASELINE, &get).any(|(known, _)| known == command.shown)
     };
+    // Also when an earlier process has come this far: it may have been killed before it tidied up.
+    let copy = Copy(cx.wiring.temp.join(format!("sage-before-{}", cx.run())));
     if commands.iter().all(is_known) {
-        // An earlier process has come this far.
         return Ok(());
     }
     let calls = CallCounter::new(NodeId::run(), BASELINE);
-    let copy = Copy(cx.wiring.temp.join(format!("sage-before-{}", cx.run())));
     let workspace = Arc::new(as_before(cx, &copy.0)?);
     // What commands do to the copy needs no record.
     let tool_cx = ToolCx { workspace, snapshots: None, ..own_tool_cx(cx) };

@@ -10,12 +10,11 @@ use futures_util::future::join_all;
 
 use sage_agent::Rules;
 use sage_core::{CallId, Event, EventKind, Past, Recorder, ToolEvent};
-use sage_tool::{Grant, Workspace};
+use sage_tool::{Grant, PathSet, Workspace};
 use serde_json::Value;
 
 use crate::context::RunCx;
 use crate::error::{Error, Result};
-use crate::plan::check::globs;
 use crate::project::{self, Probe, Probes, ProjectFacts};
 
 /// Name under which the facts are gathered by which the project is verified at the end.
@@ -27,10 +26,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Paths of the project that a run looks at, sorted; `--include` narrows them.
 pub(crate) fn files(cx: &RunCx) -> Result<Vec<String>> {
     let mut files = paths(&cx.workspace)?;
-    if !cx.options.include.is_empty()
-        && let Some(include) = globs(&cx.options.include)
-    {
-        files.retain(|path| include.is_match(path));
+    if !cx.options.include.is_empty() {
+        let include = PathSet::new(&cx.options.include)?;
+        files.retain(|path| include.contains(path));
     }
     Ok(files)
 }

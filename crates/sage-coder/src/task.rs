@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use sage_agent::CallCounter;
-use sage_core::{ErrorKind, NodeEvent, NodeId, NodeOutcome, NodePhase};
+use sage_core::{Effect, ErrorKind, NodeEvent, NodeId, NodeOutcome, NodePhase};
 use sage_engine::NodeReport;
 use sage_tool::{Grant, PathSet, ToolCx};
 use tokio_util::sync::CancellationToken;
@@ -150,7 +150,7 @@ impl Attempt {
 
     /// The paths in which nobody else is at work.
     fn claimed(&self) -> PathSet {
-        PathSet::new(&self.task.paths).unwrap_or_else(|_| PathSet::none())
+        self.bounded(&self.task.paths).unwrap_or_else(|_| PathSet::none())
     }
 
     /// Whether the engine ends this attempt alone, and not the run.
@@ -255,11 +255,31 @@ impl Attempt {
 
     /// What tools may do for the task as a whole.
     fn grant(&self) -> Result<Grant> {
+        let tools = self.task.tools.as_ref();
+        // Edits in a model's text are no call of a tool. Who was given none that writes may not
+        // write in text either.
+        let writes = |tool: &String| {
+            let effect = self.cx.tools.effect(tool);
+            matches!(effect, Some(Effect::Write | Effect::Execute))
+        };
+        let paths = match tools {
+            Some(tools) if !tools.iter().any(writes) => PathSet::none(),
+            _ => self.bounded(&self.task.paths)?,
+        };
         Ok(Grant {
-            paths: PathSet::new(&self.task.paths)?,
-            tools: self.task.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
+            paths,
+            tools: tools.map(|tools| tools.iter().cloned().collect()),
             network: !self.task.network.is_empty(),
             read_only: false,
+        })
+    }
+
+    /// These paths, as far as `--include` reaches.
+    fn bounded(&self, paths: &[String]) -> Result<PathSet> {
+        let paths = PathSet::new(paths)?;
+        Ok(match self.cx.options.include.as_slice() {
+            [] => paths,
+            include => paths.within(PathSet::new(include)?),
         })
     }
 

@@ -24,6 +24,8 @@ pub const MAX_PATTERN_BYTES: usize = 1000;
 pub struct PathSet {
     patterns: Vec<String>,
     globs: GlobSet,
+    /// Further sets that must cover a path as well.
+    within: Vec<PathSet>,
 }
 
 impl PathSet {
@@ -62,7 +64,7 @@ impl PathSet {
             pattern: kept.join(", ").chars().take(200).collect(),
             problem: format!("is not a glob: {}", error.kind()),
         })?;
-        Ok(Self { patterns: kept, globs })
+        Ok(Self { patterns: kept, globs, within: Vec::new() })
     }
 
     /// Every file of the work tree.
@@ -74,19 +76,40 @@ impl PathSet {
     /// No file.
     #[must_use]
     pub fn none() -> Self {
-        Self { patterns: Vec::new(), globs: GlobSet::empty() }
+        Self { patterns: Vec::new(), globs: GlobSet::empty(), within: Vec::new() }
+    }
+
+    /// Only what `bound` covers too.
+    #[must_use]
+    pub fn within(mut self, bound: Self) -> Self {
+        self.within.push(bound);
+        self
     }
 
     /// Whether a path relative to the work tree is covered. Protected paths never are.
     #[must_use]
     pub fn contains(&self, path: &str) -> bool {
-        !path::is_protected(path) && self.globs.is_match(path)
+        !path::is_protected(path)
+            && self.globs.is_match(path)
+            && self.within.iter().all(|bound| bound.contains(path))
     }
 
     /// The patterns as they were given.
     #[must_use]
     pub fn patterns(&self) -> &[String] {
         &self.patterns
+    }
+
+    /// The patterns in words, for somebody who may write nothing else.
+    fn in_words(&self) -> String {
+        let mut text = match self.patterns.as_slice() {
+            [] => "none".to_owned(),
+            patterns => patterns.join(", "),
+        };
+        for bound in &self.within {
+            text.push_str(&format!(" within {}", bound.in_words()));
+        }
+        text
     }
 }
 
@@ -165,8 +188,7 @@ impl Grant {
             return Some(format!("{path}: only reading is allowed now"));
         }
         (!self.paths.contains(path)).then(|| {
-            let patterns = self.paths.patterns();
-            let shown = if patterns.is_empty() { "none".to_owned() } else { patterns.join(", ") };
+            let shown = self.paths.in_words();
             format!("{path} is outside the paths that this task may write: {shown}")
         })
     }
@@ -209,6 +231,15 @@ mod tests {
             assert!(!all.contains(path), "{path}");
         }
         assert!(!PathSet::none().contains("a"));
+    }
+
+    #[test]
+    fn a_set_within_another_covers_what_both_cover() {
+        let set = PathSet::all().within(PathSet::new(["src"]).unwrap());
+        assert!(set.contains("src/a.rs") && !set.contains("doc/a.md"));
+        let grant = Grant { paths: set, ..Grant::everything() };
+        let objection = grant.objection_to_write("doc/a.md").unwrap();
+        assert!(objection.contains("may write: ** within src"), "{objection}");
     }
 
     #[test]

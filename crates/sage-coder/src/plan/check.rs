@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sage_core::{AgentRole, NodeId, nearest};
 use sage_graph::Problem as GraphProblem;
+use sage_tool::PathSet;
 
 use super::{Plan, Problem, Task};
 use crate::project;
@@ -38,6 +39,7 @@ pub fn check(plan: &mut Plan, cx: &CheckCx<'_>) -> Result<Vec<String>, Vec<Probl
         task_problems(index, task, cx, &mut problems);
     }
     problems.extend(graph_problems(plan));
+    problems.extend(idle_architects(plan));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -98,6 +100,25 @@ fn task_problems(index: usize, task: &Task, cx: &CheckCx<'_>, problems: &mut Vec
         let what = "needs target_files, paths or acceptance: without them nothing could show that it is done";
         problem("target_files", what.to_owned());
     }
+}
+
+/// Tasks whose only product are words that nobody receives: nothing could show that they are done.
+fn idle_architects(plan: &Plan) -> Vec<Problem> {
+    let is_heard =
+        |task: &Task| plan.nodes.iter().any(|other| other.dependencies.contains(&task.id));
+    let is_idle = |task: &Task| {
+        task.assigned_agent == AgentRole::Architect
+            && task.target_files.is_empty()
+            && task.commands().is_empty()
+            && !is_heard(task)
+    };
+    let idle = plan.nodes.iter().enumerate().filter(|(_, task)| is_idle(task));
+    idle.map(|(index, task)| Problem {
+        place: place(index, task, "target_files"),
+        what: "needs target_files, acceptance or a task that depends on it: its words reach nobody"
+            .to_owned(),
+    })
+    .collect()
 }
 
 fn bad_path(path: &str) -> Option<String> {
@@ -207,10 +228,16 @@ fn include_problems(plan: &Plan, cx: &CheckCx<'_>) -> Vec<Problem> {
     if cx.include.is_empty() {
         return Vec::new();
     }
-    let Some(include) = globs(cx.include) else { return Vec::new() };
     let mut problems = Vec::new();
+    let include = match PathSet::new(cx.include) {
+        Ok(include) => include,
+        Err(error) => {
+            problems.push(Problem { place: "--include".to_owned(), what: error.to_string() });
+            return problems;
+        }
+    };
     for (index, task) in plan.nodes.iter().enumerate() {
-        for path in task.target_files.iter().filter(|path| !include.is_match(path)) {
+        for path in task.target_files.iter().filter(|path| !include.contains(path)) {
             let what = format!("{path:?} is outside --include ({})", cx.include.join(", "));
             problems.push(Problem { place: place(index, task, "target_files"), what });
         }

@@ -159,6 +159,19 @@ fn a_task_without_anything_that_shows_it_is_done_is_refused() {
 }
 
 #[test]
+fn an_architect_whose_words_reach_nobody_is_refused() {
+    let architect = json!({"id": "a", "description": "d", "assigned_agent": "architect"});
+    check_errors(
+        json!([architect]),
+        Source::File,
+        expect![[r#"
+            nodes[0] (a).target_files: needs target_files, acceptance or a task that depends on it: its words reach nobody
+        "#]],
+    );
+    check_errors(json!([architect, task("b", &["a"], "b.py")]), Source::File, expect!["valid"]);
+}
+
+#[test]
 fn no_json_value_makes_reading_panic() {
     for value in [
         json!(null),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sage_core::CheckKind;
+use sage_core::{AgentRole, CheckKind};
 use sage_tool::{CheckResult, CheckSpec};
 
 use super::briefing::Briefing;
@@ -50,6 +50,13 @@ impl Attempt {
             let summary = format!("not written: {}", missing.join(", "));
             let trouble = written.trouble.clone().unwrap_or_default();
             return Ok(Some(Failure::repairable(summary, trouble)));
+        }
+        let is_words_only = task.assigned_agent == AgentRole::Architect && !task.writes();
+        if is_words_only && task.commands().is_empty() && written.summary.trim().is_empty() {
+            return Ok(Some(Failure::repairable(
+                "nothing was handed over",
+                "The answer was empty.",
+            )));
         }
         if let Some(failure) = self.check_syntax(briefing, changes).await? {
             return Ok(Some(failure));
@@ -221,7 +228,7 @@ fn judge(command: &str, result: &CheckResult, must_run_tests: bool) -> Option<Fa
     if result.passed && !(must_run_tests && result.n_tests == Some(0)) {
         return None;
     }
-    if result.n_tests == Some(0) && !must_run_tests {
+    if !must_run_tests && crate::verify::found_no_test(command, result.exit_code, &result.output) {
         // The project has a runner but no tests yet: no evidence, and no failure.
         return None;
     }
@@ -232,7 +239,7 @@ fn judge(command: &str, result: &CheckResult, must_run_tests: bool) -> Option<Fa
     }
     let why = match (result.timed_out, result.n_tests, result.exit_code) {
         (true, _, _) => "timed out".to_owned(),
-        (_, Some(0), _) => "ran no test".to_owned(),
+        (_, Some(0), Some(0 | 4 | 5)) => "ran no test".to_owned(),
         (_, _, Some(code)) => format!("exited {code}"),
         (_, _, None) => "was killed".to_owned(),
     };

@@ -113,7 +113,8 @@ impl Attempt {
             }
             None => Vec::new(),
         };
-        Ok(Grant { paths: PathSet::new(&own)?, ..grant })
+        // Nothing is granted here that the task as a whole was not.
+        Ok(Grant { paths: PathSet::new(&own)?.within(grant.paths.clone()), ..grant })
     }
 
     /// An agent of this attempt; `failures` counts the failed tries so far.

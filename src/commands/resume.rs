@@ -18,7 +18,13 @@ use crate::ui::live::Live;
 
 /// Runs the command.
 pub fn run(args: &ResumeArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
-    take_up(&args.run, &args.models, &args.limits, false, args.output.json, cx, ui)
+    let show = Show {
+        json: args.output.json,
+        explain_routing: false,
+        last_message: None,
+        next_steps: true,
+    };
+    take_up(&args.run, &args.models, &args.limits, &show, cx, ui)
 }
 
 /// Takes up the run that `wanted` names.
@@ -26,8 +32,7 @@ pub fn take_up(
     wanted: &str,
     models: &ModelArgs,
     limits: &LimitArgs,
-    explain_routing: bool,
-    json: bool,
+    show: &Show<'_>,
     cx: &Context,
     ui: &Arc<Ui>,
 ) -> Outcome {
@@ -55,7 +60,7 @@ pub fn take_up(
         }
     };
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
-    let live = Live::start(Arc::clone(ui), form(json, explain_routing));
+    let live = Live::start(Arc::clone(ui), form(show.json, show.explain_routing));
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
     let models = load_models(cx, &settings, models)?;
     let mut wiring = pipeline.wiring(who, Some(&models))?;
@@ -64,10 +69,5 @@ pub fn take_up(
     let ended = block_on(sage_coder::resume(&wiring, &run, &changed_limits(limits)))?;
     live.finish();
     let end = ended.map_err(|error| Failure::new(error.kind(), error))?;
-    finish(
-        &end,
-        &settings,
-        &Show { json, explain_routing, last_message: None, next_steps: true },
-        ui,
-    )
+    finish(&end, &settings, show, ui)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sage_coder::{Detail, Form, Mode, RunEnd};
 use sage_core::{Decider, RunId};
 use sage_log::Runs;
+use sage_tool::PathSet;
 use serde_json::Value;
 
 use super::resume;
@@ -24,35 +25,25 @@ use crate::ui::live::{self, Live};
 
 /// Runs the command.
 pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
+    let show = Show {
+        json: args.output.json,
+        explain_routing: args.explain_routing,
+        last_message: args.output_last_message.as_deref(),
+        next_steps: true,
+    };
     if let Some(run) = &args.resume {
-        return resume::take_up(
-            run,
-            &args.models,
-            &args.limits,
-            args.explain_routing,
-            args.output.json,
-            cx,
-            ui,
-        );
+        return resume::take_up(run, &args.models, &args.limits, &show, cx, ui);
     }
     let settings = crate::app::settings(cx, &args.flags())?;
+    PathSet::new(&args.include).map_err(|error| Failure::usage(format!("--include: {error}")))?;
     let mode = mode(&settings);
     let who = who(args, mode, cx)?;
     let goal = goal(args)?;
-    if let Some(run) = same_goal_interrupted(args, &goal, mode, cx) {
+    if let Some(run) = same_goal_interrupted(args, &goal, &settings, cx) {
         ui.note(format!(
             "taking up the interrupted run {run} of this goal (`--fresh` starts over)"
         ));
-        let run = run.to_string();
-        return resume::take_up(
-            &run,
-            &args.models,
-            &args.limits,
-            args.explain_routing,
-            args.output.json,
-            cx,
-            ui,
-        );
+        return resume::take_up(run.as_str(), &args.models, &args.limits, &show, cx, ui);
     }
     let schema = args.output_schema.as_deref().map(read_schema).transpose()?;
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
@@ -78,12 +69,6 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let ended = block_on(sage_coder::start(&wiring, id, options))?;
     live.finish();
     let end = ended.map_err(|error| Failure::new(error.kind(), error))?;
-    let show = Show {
-        json: args.output.json,
-        explain_routing: args.explain_routing,
-        last_message: args.output_last_message.as_deref(),
-        next_steps: true,
-    };
     finish(&end, &settings, &show, ui)
 }
 
@@ -192,7 +177,12 @@ fn goal(args: &RunArgs) -> Result<String, Failure> {
 }
 
 /// The last run, if it was interrupted on its way to the very same goal.
-fn same_goal_interrupted(args: &RunArgs, goal: &str, mode: Mode, cx: &Context) -> Option<RunId> {
+fn same_goal_interrupted(
+    args: &RunArgs,
+    goal: &str,
+    settings: &Settings,
+    cx: &Context,
+) -> Option<RunId> {
     let plain = !args.fresh && !args.plan_only && !args.dry_run && args.plan.is_none();
     if !plain || goal.is_empty() || args.output_schema.is_some() {
         return None;
@@ -201,7 +191,9 @@ fn same_goal_interrupted(args: &RunArgs, goal: &str, mode: Mode, cx: &Context) -
     let takes_up = last.resumable && !last.live && last.goal == goal && last.problem.is_none();
     let started = sage_log::read_run(&Runs::new(cx.runs()).dir(&last.run)).ok()?;
     let options = sage_coder::options_of(&started.events).ok()?;
-    let same = options.mode == mode
+    let same = options.mode == mode(settings)
+        && options.full == settings.full()
+        && !sage_coder::is_undone(&started.events)
         && !options.dry_run
         && !options.plan_only
         && options.include == args.include;

@@ -36,6 +36,7 @@ mod plan_review;
 mod recorded;
 mod replay;
 mod rules;
+mod run_ends;
 mod run_hello;
 mod run_repair;
 mod runs;

@@ -35,4 +35,4 @@ pub use replay::{Difference, Replay, replay};
 pub use report::{Detail, FileReport, Form, Report, TaskReport, render};
 pub use run::{RunEnd, is_approved, options_of, resume, start};
 pub use state::{prepare as prepare_state, write_atomic};
-pub use undo::{Undone, undo};
+pub use undo::{Undone, is_undone, undo};

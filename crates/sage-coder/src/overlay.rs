@@ -16,7 +16,7 @@ const MAX_ENTRIES: usize = 2_000_000;
 /// Copies the tree below `from` into the new folder `to`.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let fail = |doing, path: &Path, source| Error::Io { doing, path: path.to_owned(), source };
-    fs::create_dir_all(to).map_err(|source| fail("creating", to, source))?;
+    create_private(to).map_err(|source| fail("creating", to, source))?;
     let mut pending: Vec<(PathBuf, PathBuf)> = vec![(from.to_owned(), to.to_owned())];
     let mut n_entries = 0;
     while let Some((from_dir, to_dir)) = pending.pop() {
@@ -49,6 +49,15 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A project may be private, and a temporary folder is not.
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 #[cfg(unix)]
 fn copy_link(source: &Path, target: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(fs::read_link(source)?, target)
@@ -57,4 +66,28 @@ fn copy_link(source: &Path, target: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn copy_link(source: &Path, target: &Path) -> io::Result<()> {
     fs::copy(source, target).map(drop)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_is_nobody_elses_to_read_and_has_no_state_of_ours() {
+        let project = tempfile::tempdir().unwrap();
+        fs::create_dir_all(project.path().join(".sage/runs")).unwrap();
+        fs::create_dir_all(project.path().join("src/.sage")).unwrap();
+        fs::write(project.path().join("src/a.txt"), "a").unwrap();
+        std::os::unix::fs::symlink("a.txt", project.path().join("src/link")).unwrap();
+        let temp = tempfile::tempdir().unwrap();
+        let copy = temp.path().join("copy");
+        copy_tree(project.path(), &copy).unwrap();
+        let mode = fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(fs::read_to_string(copy.join("src/a.txt")).unwrap(), "a");
+        assert_eq!(fs::read_link(copy.join("src/link")).unwrap(), Path::new("a.txt"));
+        assert!(!copy.join(".sage").exists() && copy.join("src/.sage").exists());
+    }
 }

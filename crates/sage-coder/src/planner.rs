@@ -34,11 +34,15 @@ const MAX_QUESTIONS: usize = 4;
 /// Finds the approved plan of the run: from its record, or by making and reviewing one.
 pub(crate) async fn approved_plan(cx: &Arc<RunCx>) -> Result<Plan> {
     if let Some(plan) = recorded_plan(cx, true)? {
+        show_plan(cx, &plan)?;
         return Ok(plan);
     }
     let (plan, notes, source) = match recorded_plan(cx, false)? {
         // Made, but the process ended before anybody decided.
-        Some(plan) => (plan, Vec::new(), None),
+        Some(plan) => {
+            show_plan(cx, &plan)?;
+            (plan, Vec::new(), None)
+        }
         None => make_plan(cx).await?,
     };
     if let Some(source) = source {
@@ -80,15 +84,20 @@ fn read_file_plan(json: &Value, goal: &str, path: &str) -> Result<Plan> {
 }
 
 fn record_plan(cx: &RunCx, plan: &Plan, source: &str, notes: &[String]) -> Result<()> {
-    let text = plan.to_json();
-    let blob = cx.log.put(text.as_bytes())?;
+    let blob = cx.log.put(plan.to_json().as_bytes())?;
     cx.emit(RunEvent::Planned {
         plan: blob,
         n_tasks: u32::try_from(plan.nodes.len()).unwrap_or(u32::MAX),
         source: source.to_owned(),
         notes: notes.to_vec(),
     })?;
-    state::write_atomic(&cx.wiring.state_dir.join("last_plan.json"), text.as_bytes())
+    show_plan(cx, plan)
+}
+
+/// Writes the plan where people look for it; another run may have written its own there since.
+fn show_plan(cx: &RunCx, plan: &Plan) -> Result<()> {
+    let path = cx.wiring.state_dir.join("last_plan.json");
+    state::write_atomic(&path, plan.to_json().as_bytes())
 }
 
 type Made = (Plan, Vec<String>, Option<&'static str>);

@@ -25,6 +25,7 @@ use crate::options::{Mode, RunOptions};
 use crate::plan::Plan;
 use crate::report::{self, Report};
 use crate::state::ProjectLock;
+use crate::undo::is_undone;
 use crate::{answer, overlay, planner, state, task, verify};
 
 /// How a run ended, for the caller's exit code and display.
@@ -51,7 +52,7 @@ pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Resu
     state::prepare(&wiring.state_dir)?;
     if options.dry_run {
         let copy = wiring.temp.join(format!("sage-dry-run-{run}"));
-        overlay::copy_tree(&wiring.project, &copy)?;
+        overlay::copy_tree(&wiring.project, &copy).inspect_err(|_| remove_copy(&copy))?;
         options.overlay = Some(copy);
     }
     begin(wiring, run, options).await
@@ -96,6 +97,9 @@ pub async fn resume(wiring: &Wiring, run: &RunId, limits: &Limits) -> Result<Run
     options.limits = options.limits.overridden_by(limits);
     if let Some(outcome) = final_outcome(&loaded.events) {
         return Err(no(format!("it is over ({})", report::outcome_word(outcome))));
+    }
+    if is_undone(&loaded.events) {
+        return Err(no("it was undone, and its record speaks of files that are gone".to_owned()));
     }
     if let Some(copy) = options.overlay.as_deref().filter(|copy| !copy.is_dir()) {
         return Err(no(format!("the copy of its dry run is gone: {}", copy.display())));
@@ -172,7 +176,16 @@ async fn drive(
     log: RunLog,
     past: Vec<Event>,
 ) -> Result<RunEnd> {
-    let cx = Arc::new(assemble(wiring, options, log, &past)?);
+    let overlay = options.overlay.clone();
+    let cx = match assemble(wiring, options, log.clone(), &past) {
+        Ok(cx) => Arc::new(cx),
+        Err(error) => {
+            // Nothing was begun, so there is nothing that a later process could take up.
+            close(&log, outcome_of(&error), &error)?;
+            overlay.as_deref().inspect(|copy| remove_copy(copy));
+            return Err(error);
+        }
+    };
     let ended = execute(&cx, &past).await;
     sweep(&cx, &ended);
     let (outcome, kind, error) = match ended {
@@ -192,6 +205,17 @@ async fn drive(
         remove_copy(copy);
     }
     Ok(RunEnd { run: cx.run().clone(), outcome, kind, error, report })
+}
+
+/// Ends a run of which nothing but its log exists.
+fn close(log: &RunLog, outcome: RunOutcome, error: &Error) -> Result<()> {
+    let exit_code = exit_code(outcome, Some(error.kind()));
+    log.emit(RunEvent::Finished { outcome, exit_code, reason: one_line(error) }.into())?;
+    Ok(log.sync()?)
+}
+
+fn one_line(error: &Error) -> String {
+    error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 fn remove_copy(copy: &Path) {
@@ -337,7 +361,9 @@ fn snapshot(cx: &RunCx, past: &[Event], attempt: u32) -> Result<()> {
     if attempt == 0 && past.iter().any(is_taken) {
         return Ok(());
     }
-    let snapshot = cx.snapshots.take(&cx.workspace, Covers::Everything)?;
+    // Nothing was changed before the first one, so an interruption need not wait for it.
+    let stop = || attempt == 0 && cx.wiring.cancel.is_cancelled();
+    let snapshot = cx.snapshots.take_unless(&cx.workspace, Covers::Everything, &stop)?;
     cx.emit(WorkspaceEvent::Snapshotted {
         node: NodeId::run(),
         attempt,
@@ -434,7 +460,7 @@ pub fn exit_code(outcome: RunOutcome, kind: Option<ErrorKind>) -> u8 {
 /// Why the run ended as it did, in one line; empty on success.
 fn reason(cx: &RunCx, outcome: RunOutcome, error: Option<&Error>) -> String {
     if let Some(error) = error {
-        return error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        return one_line(error);
     }
     match outcome {
         RunOutcome::Succeeded | RunOutcome::Planned => String::new(),

@@ -1,6 +1,6 @@
 //! Puts a project back into the state before a run, exactly, or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sage_core::{Event, EventKind, NodeId, Recorder, RunEvent, RunId, WorkspaceEvent};
 use sage_log::{LogOptions, RunLog, Runs};
@@ -62,7 +62,7 @@ pub fn undo(wiring: &Wiring, run: &RunId, dry_run: bool) -> Result<Undone> {
     let now = snapshots.take(&workspace, Covers::Everything)?;
     let mut expected = BTreeMap::new();
     let mut changed = Vec::new();
-    for (path, file) in touched(&events, &snapshots, &before)? {
+    for (path, file) in touched(&events, &snapshots, &before, &workspace)? {
         let state = now.state(&path);
         if state == before.state(&path) {
             continue;
@@ -90,11 +90,15 @@ fn touched(
     events: &[Event],
     snapshots: &SnapshotStore,
     before: &Snapshot,
+    workspace: &Workspace,
 ) -> Result<BTreeMap<String, Touched>> {
     let mut touched = report::touched(events);
     if let Some(after) = snapshot_id(events, 1) {
-        // What commands did to ignored files is in no event, only in the two snapshots.
-        for change in snapshots.diff(before, &snapshots.load(&after)?) {
+        // What commands did to ignored files is in no event, only in the two snapshots. A change of
+        // any other file that is in no event was made by somebody else while the run went on.
+        let of_others: BTreeSet<String> = crate::survey::paths(workspace)?.into_iter().collect();
+        let changes = snapshots.diff(before, &snapshots.load(&after)?);
+        for change in changes.into_iter().filter(|change| !of_others.contains(&change.path)) {
             let states = vec![change.after];
             touched.entry(change.path).or_insert(Touched { states });
         }
@@ -128,7 +132,9 @@ fn not_covered(events: &[Event]) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn is_undone(events: &[Event]) -> bool {
+/// Whether the run's files are as they were before it, because somebody undid it.
+#[must_use]
+pub fn is_undone(events: &[Event]) -> bool {
     let last = events.iter().rev().find_map(|event| match &event.kind {
         EventKind::Workspace(WorkspaceEvent::Undone { .. }) => Some(true),
         EventKind::Workspace(WorkspaceEvent::Changed { .. })

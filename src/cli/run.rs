@@ -62,7 +62,7 @@ pub struct RunArgs {
     /// Work on the repository in PATH
     #[arg(long, value_name = "PATH", help_heading = "What is done")]
     pub repo: Option<PathBuf>,
-    /// Show these files to the planner first; may be repeated
+    /// Look at and change only what matches GLOB; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "What is done")]
     pub include: Vec<String>,
     /// Run at most N tasks at a time [default: 3; setting: run.max_parallel]

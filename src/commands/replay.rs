@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sage_core::Decider;
 use sage_log::Runs;
 
-use crate::app::{Interrupts, Pipeline, Who, block_on, load_models};
+use crate::app::{Interrupts, Pipeline, Who, answer_check, block_on, load_models};
 use crate::cli::{ModelArgs, ReplayArgs};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -24,7 +24,11 @@ pub fn run(args: &ReplayArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
     let live = Live::start(Arc::clone(ui), Form::Lines { explain_routing: false });
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
-    let wiring = pipeline.wiring(Who::Nobody(Decider::Mode), None)?;
+    let mut wiring = pipeline.wiring(Who::Nobody(Decider::Mode), None)?;
+    let loaded = sage_log::read_run(&Runs::new(cx.runs()).dir(&run))
+        .map_err(|error| Failure::new(error.kind(), error))?;
+    let options = sage_coder::options_of(&loaded.events).map_err(Failure::config)?;
+    wiring.check_answer = options.output_schema.as_ref().map(answer_check).transpose()?;
     let models = load_models(cx, &settings, &ModelArgs::default())?;
     let replayed = block_on(sage_coder::replay(&wiring, &run, &models.config))?;
     live.finish();

@@ -74,3 +74,57 @@ fn an_unknown_run_is_refused_with_the_ones_there_are() {
     assert!(matches!(output.code, Some(2 | 4)), "{output}");
     output.expect_text("1999");
 }
+
+#[test]
+fn a_run_that_was_killed_and_taken_up_replays_like_any_other() {
+    let make = || {
+        World::new(planned(vec![
+            PlannedTask::file("task_001", "a.txt", "a\n").verified_by("test -s a.txt"),
+            PlannedTask::file("task_002", "b.txt", "b\n").after(&["task_001"]),
+        ]))
+    };
+    let rehearsal = make();
+    rehearsal.run_auto(&[]).expect_code(0);
+    for kind in ["model.called", "workspace.checked", "tool.called"] {
+        let events = rehearsal.sandbox.last_run().events();
+        let event = events.iter().rfind(|event| event["type"] == kind).unwrap();
+        let world = make();
+        let args = ["run", crate::support::GOAL, "--auto"];
+        let killed =
+            world.sandbox.sage(&args).env(crate::support::KILL_AFTER, event["seq"].to_string());
+        assert_eq!(killed.run().signal, Some(9));
+        world.resume().expect_code(0);
+        let output = world.sandbox.run(&["replay", "last", "--json"]);
+        assert_eq!(output.code, Some(0), "killed after {kind}: {output}");
+    }
+}
+
+#[test]
+fn a_run_that_was_given_a_larger_budget_replays_to_its_end() {
+    let world = World::new(planned(vec![
+        PlannedTask::file("task_001", "a.txt", "a\n"),
+        PlannedTask::file("task_002", "b.txt", "b\n").after(&["task_001"]),
+    ]));
+    world.run_auto(&["--max-calls", "2"]).expect_code(6);
+    world.sandbox.run(&["resume", "--max-calls", "20"]).expect_code(0);
+    world.sandbox.run(&["replay", "last"]).expect_code(0);
+}
+
+#[test]
+fn a_plan_that_was_edited_in_its_review_is_edited_again() {
+    let mut world = World::new(PlannedBrain::hello());
+    let editor = world.sandbox.path("editor");
+    std::fs::write(&editor, "#!/bin/sh\nsed -i 's/Write src/Carefully write src/' \"$1\"\n")
+        .unwrap();
+    std::fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.sandbox.env("EDITOR", editor.to_string_lossy());
+    let patience = std::time::Duration::from_secs(30);
+    let mut terminal = world.sandbox.sage(&["run", PlannedBrain::HELLO_GOAL]).on_terminal();
+    terminal.expect("[a]", patience);
+    terminal.send("e\n");
+    terminal.expect("Carefully write", patience);
+    terminal.expect("[a]", patience);
+    terminal.send("a\n");
+    assert_eq!(terminal.wait(patience), Some(0), "{}", terminal.screen());
+    world.sandbox.run(&["replay", "last"]).expect_code(0);
+}

@@ -6,12 +6,12 @@
 //! alike before it is compared.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sage_core::{
-    BlobRef, CallId, Decider, Event, EventKind, HumanEvent, NodeId, Past, PlanDecision,
-    RecordError, Recorder, RunId, Seq, WorkspaceEvent,
+    BlobRef, CallId, Decider, Event, EventKind, Limits, NodeId, Past, RecordError, Recorder,
+    RunEvent, RunId, RunOutcome, Seq, WorkspaceEvent,
 };
 use sage_log::{Payloads, Runs, read_run};
 use sage_model::{ChatModel, ModelsConfig, Replayed};
@@ -21,11 +21,12 @@ use serde::Serialize;
 
 use crate::context::{ModelFactory, Wiring};
 use crate::error::{Error, Result};
-use crate::options::Mode;
 use crate::run::{begin, options_of};
+use person::Remembered;
 
 mod compare;
 mod normalise;
+mod person;
 
 /// What a replay found.
 #[derive(Debug, Serialize)]
@@ -74,23 +75,25 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
     let no = |why: String| Error::NotResumable { run: run.clone(), why };
     let mut options = options_of(&recorded.events).map_err(&no)?;
     let before = snapshot(&recorded.events, 0);
-    let scratch = wiring.temp.join(format!("sage-replay-{run}"));
-    let _remove = Scratch(scratch.clone());
-    let tree = scratch.join("tree");
+    let io = |source| Error::Io { doing: "creating", path: wiring.temp.clone(), source };
+    // Of its own, private, and removed when the replay is over, however it ends.
+    let scratch =
+        tempfile::Builder::new().prefix("sage-replay-").tempdir_in(&wiring.temp).map_err(io)?;
+    let tree = scratch.path().join("tree");
     let snapshots = SnapshotStore::open(&wiring.state_dir.join("snapshots"))?;
     match &before {
         Some(id) => bring_back(&snapshots, id, &tree, &wiring.project)?,
         // A run that never got to its first change saw the project as it is.
         None => crate::overlay::copy_tree(&wiring.project, &tree)?,
     }
-    options.overlay = Some(tree.clone());
-    // Decisions are in the record; nobody is asked again.
-    if options.mode == Mode::Research {
-        options.mode = Mode::Auto;
+    let mut recorded_roots = vec![wiring.project.clone()];
+    recorded_roots.extend(options.overlay.replace(tree.clone()));
+    if !ended_by_budget(&recorded.events) {
+        // A resumed run may have got more than it was started with, and a replay costs nothing.
+        options.limits = Limits::NONE;
     }
-    if let Some(text) = edited_plan(&recorded.events, &dir) {
-        options.plan_file = Some(("the edited plan".to_owned(), text));
-    }
+    let payloads = Payloads::of(&dir);
+    let person = Remembered::new(&recorded.events, &|blob| payloads.get(blob).ok());
     let models: ModelFactory = {
         let events = recorded.events.clone();
         let record: Arc<dyn Recorder> = Arc::new(Record(Payloads::of(&dir)));
@@ -101,23 +104,23 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
             Ok(model)
         })
     };
-    let state = scratch.join("state");
+    let state = scratch.path().join("state");
     let wiring = Wiring {
         state_dir: state.clone(),
         models,
         kill_after: None,
         approver: Decider::Mode,
+        interaction: Arc::new(person),
         ..wiring.clone()
     };
     let end = begin(&wiring, run.clone(), options).await?;
+    if wiring.cancel.is_cancelled() {
+        return Err(Error::Interrupted);
+    }
     let new_dir = Runs::new(state.join("runs")).dir(&end.run);
     let replayed = read_run(&new_dir)?;
     let mut differences = compare::events(
-        &compare::Side {
-            events: &recorded.events,
-            payloads: &Payloads::of(&dir),
-            roots: std::slice::from_ref(&wiring.project),
-        },
+        &compare::Side { events: &recorded.events, payloads: &payloads, roots: &recorded_roots },
         &compare::Side {
             events: &replayed.events,
             payloads: &Payloads::of(&new_dir),
@@ -183,13 +186,12 @@ fn bring_back(snapshots: &SnapshotStore, id: &BlobRef, tree: &Path, project: &Pa
     Ok(())
 }
 
-/// Removes the copy when the replay is over, however it ends.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn ended_by_budget(events: &[Event]) -> bool {
+    let last = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Run(RunEvent::Finished { outcome, .. }) => Some(*outcome),
+        _ => None,
+    });
+    last == Some(RunOutcome::OutOfBudget)
 }
 
 fn snapshot(events: &[Event], wanted: u32) -> Option<BlobRef> {
@@ -201,20 +203,6 @@ fn snapshot(events: &[Event], wanted: u32) -> Option<BlobRef> {
         }
         _ => None,
     })
-}
-
-/// The plan as a person edited it, if one did.
-fn edited_plan(events: &[Event], dir: &Path) -> Option<String> {
-    let blob = events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::Human(HumanEvent::PlanReviewed {
-            decision: PlanDecision::Approved,
-            plan,
-            edited: true,
-            ..
-        }) => Some(plan.clone()),
-        _ => None,
-    })?;
-    String::from_utf8(Payloads::of(dir).get(&blob).ok()?).ok()
 }
 
 /// Paths whose content or mode differs between the two ends.

@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sage_core::{BlobRef, Event, EventKind, ModelEvent, RunEvent};
+use sage_core::{
+    BlobRef, CallId, Event, EventKind, ModelEvent, NodeEvent, NodeId, RunEvent, Seq, ToolEvent,
+    WorkspaceEvent,
+};
 use sage_log::Payloads;
 use serde_json::Value;
 
@@ -99,7 +102,11 @@ impl std::fmt::Display for Key {
 
 fn keyed<'a>(side: &Side<'a>) -> BTreeMap<Key, &'a Event> {
     let mut map = BTreeMap::new();
-    for event in side.events.iter().filter(|event| is_compared(&event.kind)) {
+    let last = last_of_repeated(side.events);
+    let is_last = |event: &Event| {
+        repeated(&event.kind).is_none_or(|what| last.get(&what) == Some(&event.seq))
+    };
+    for event in side.events.iter().filter(|event| is_compared(&event.kind) && is_last(event)) {
         let json = serde_json::to_value(&event.kind).unwrap_or_default();
         let text =
             |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -113,13 +120,58 @@ fn keyed<'a>(side: &Side<'a>) -> BTreeMap<Key, &'a Event> {
     map
 }
 
-/// A replay has no router, and it is never interrupted or taken up again.
+/// The last event about each thing that a run says again when it is taken up.
+fn last_of_repeated(events: &[Event]) -> BTreeMap<Repeated, Seq> {
+    events.iter().filter_map(|event| Some((repeated(&event.kind)?, event.seq))).collect()
+}
+
+/// What a run that was interrupted says once more, because it did not come to an end at first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Repeated {
+    ToolCalled(CallId),
+    ModelCalled(CallId),
+    ModelEnded(CallId),
+    NodeFinished(NodeId, u32),
+    RunFinished,
+    Checked(CallId),
+    Snapshotted(NodeId, u32),
+}
+
+fn repeated(kind: &EventKind) -> Option<Repeated> {
+    match kind {
+        EventKind::Tool(ToolEvent::Called { call, .. }) => Some(Repeated::ToolCalled(call.clone())),
+        EventKind::Model(ModelEvent::Called { call, .. }) => {
+            Some(Repeated::ModelCalled(call.clone()))
+        }
+        EventKind::Model(ModelEvent::Answered { call, .. } | ModelEvent::Failed { call, .. }) => {
+            Some(Repeated::ModelEnded(call.clone()))
+        }
+        EventKind::Node(NodeEvent::Finished { node, attempt, .. }) => {
+            Some(Repeated::NodeFinished(node.clone(), *attempt))
+        }
+        EventKind::Run(RunEvent::Finished { .. }) => Some(Repeated::RunFinished),
+        EventKind::Workspace(WorkspaceEvent::Checked { call, .. }) => {
+            Some(Repeated::Checked(call.clone()))
+        }
+        EventKind::Workspace(WorkspaceEvent::Snapshotted { node, attempt, .. }) => {
+            Some(Repeated::Snapshotted(node.clone(), *attempt))
+        }
+        _ => None,
+    }
+}
+
+/// A replay has no router, and it is never interrupted or taken up again. The run's own budget is not
+/// that of its replay.
 fn is_compared(kind: &EventKind) -> bool {
     !matches!(
         kind,
         EventKind::Model(ModelEvent::Routed { .. } | ModelEvent::TryFailed { .. })
-            | EventKind::Run(RunEvent::Resumed { .. } | RunEvent::PlanRefused { .. })
-            | EventKind::Workspace(sage_core::WorkspaceEvent::Undone { .. })
+            | EventKind::Run(
+                RunEvent::Resumed { .. }
+                    | RunEvent::PlanRefused { .. }
+                    | RunEvent::BudgetReached { node: None, .. }
+            )
+            | EventKind::Workspace(WorkspaceEvent::Undone { .. })
             | EventKind::Human(_)
     )
 }

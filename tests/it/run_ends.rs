@@ -203,3 +203,20 @@ fn words_that_nobody_receives_are_no_work() {
     assert_no_crash(&output);
     assert_ne!(output.code, Some(0), "{output}");
 }
+
+#[test]
+fn a_plan_is_judged_by_the_project_as_the_planner_saw_it() {
+    let make = || {
+        let fixture = Fixture::plain_folder().file("what?.txt", "old\n");
+        let task = PlannedTask::new("task_001", "Write again")
+            .version(vec![FileWrite::whole("new.txt", "new\n")])
+            .targets(&["what?.txt", "new.txt"]);
+        World::in_project(&fixture, planned(vec![task]))
+    };
+    let world = make();
+    die_at(&world, "model.answered", &make);
+    std::fs::remove_file(world.sandbox.project().join("what?.txt")).unwrap();
+    world.resume();
+    let planned = world.calls_by_role().iter().filter(|role| role.starts_with("planner")).count();
+    assert_eq!(planned, 1, "{}", story(&world.sandbox.last_run()));
+}

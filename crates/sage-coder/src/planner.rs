@@ -143,14 +143,17 @@ async fn make_plan(cx: &Arc<RunCx>) -> Result<Made> {
         temperature: None,
         limits: TurnLimits::DEFAULT,
     };
-    let mut proposal = ask(cx, &agent, &mut conversation).await?;
+    // As gathered, so that the same answer is judged in the same way when the run is taken up.
+    let files: BTreeSet<String> =
+        serde_json::from_value(facts["files"].clone()).unwrap_or_default();
+    let mut proposal = ask(cx, &agent, &mut conversation, &files).await?;
     if cx.options.clarify && !proposal.questions.is_empty() {
         let answers = ask_person(cx, &calls, &proposal.questions).await?;
         if !answers.is_empty() {
             conversation.say(format!(
                 "{answers}\nNow the plan, with these answers, in the same form and without questions."
             ));
-            proposal = ask(cx, &agent, &mut conversation).await?;
+            proposal = ask(cx, &agent, &mut conversation, &files).await?;
         }
     }
     Ok((proposal.plan, proposal.notes, Some("model")))
@@ -164,10 +167,15 @@ struct Proposal {
 }
 
 /// Asks the planner until its answer is a valid plan, within [`MAX_TRIES`].
-async fn ask(cx: &RunCx, agent: &Agent, conversation: &mut Conversation) -> Result<Proposal> {
+async fn ask(
+    cx: &RunCx,
+    agent: &Agent,
+    conversation: &mut Conversation,
+    files: &BTreeSet<String>,
+) -> Result<Proposal> {
     let schema =
         ResponseSchema { name: "plan".to_owned(), schema: plan_schema(cx.options.clarify) };
-    let validate = |value: &Value| read_model_plan(cx, value);
+    let validate = |value: &Value| read_model_plan(cx, value, files);
     match agent.ask_json(conversation, Some(&schema), &validate, MAX_TRIES).await {
         Ok(answer) => {
             record_refused(cx, &answer.refused)?;
@@ -201,7 +209,11 @@ fn record_refused(cx: &RunCx, refused: &[RefusedAnswer]) -> Result<()> {
     Ok(())
 }
 
-fn read_model_plan(cx: &RunCx, value: &Value) -> std::result::Result<Proposal, Vec<String>> {
+fn read_model_plan(
+    cx: &RunCx,
+    value: &Value,
+    files: &BTreeSet<String>,
+) -> std::result::Result<Proposal, Vec<String>> {
     let lines =
         |problems: Vec<Problem>| problems.iter().map(Problem::to_string).collect::<Vec<_>>();
     let questions: Vec<String> = value
@@ -210,7 +222,7 @@ fn read_model_plan(cx: &RunCx, value: &Value) -> std::result::Result<Proposal, V
         .map(|items| items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         .unwrap_or_default();
     let mut plan = plan::read(value, &cx.options.goal, Source::Model).map_err(lines)?;
-    let notes = check_plan(cx, &mut plan).map_err(lines)?;
+    let notes = check_against(&cx.options, files, &cx.tools.names(), &mut plan).map_err(lines)?;
     Ok(Proposal { plan, notes, questions: questions.into_iter().take(MAX_QUESTIONS).collect() })
 }
 
@@ -256,6 +268,7 @@ async fn survey_for_planner(cx: &RunCx, call: CallId) -> Result<Value> {
             listing.push_str(&format!("\n({more} more)"));
         }
         Ok(json!({
+            "files": survey::all_files(cx)?,
             "listing": listing,
             "project": project.describe(),
             "rules": rules.for_role(AgentRole::Planner, cx.options.rules_max_bytes),

@@ -39,8 +39,8 @@ pub fn worst_case(
 ) -> WorstCase {
     let mut total = WorstCase { priced: true, ..WorstCase::default() };
     for task in &plan.nodes {
-        let calls =
-            u64::from(task.budget.calls.unwrap_or(u32::MAX)) * u64::from(task.retry.attempts);
+        // A budget is for all attempts of a task together.
+        let calls = u64::from(task.budget.calls.unwrap_or(u32::MAX));
         let budget = task.budget.tokens.unwrap_or(u64::MAX);
         let Some(bound) = bound(task) else {
             total.priced = false;

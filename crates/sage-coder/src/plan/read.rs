@@ -345,6 +345,8 @@ impl Reader {
 
     fn retry(&mut self, place: &str, value: Option<&Value>) -> Attempts {
         const MAX_ATTEMPTS: u64 = 10;
+        // Each attempt costs as much as the first: people decide that.
+        let value = value.filter(|_| self.source == Source::File);
         let attempts = match value {
             None | Some(Value::Null) => Some(1),
             Some(Value::Object(fields)) => match fields.get("attempts") {
@@ -354,7 +356,7 @@ impl Reader {
             Some(other) => other.as_u64(),
         };
         let attempts = attempts.filter(|n| (1..=MAX_ATTEMPTS).contains(n));
-        if attempts.is_none() && self.source == Source::File {
+        if attempts.is_none() {
             self.problem(
                 place,
                 format!("\"attempts\" must be a whole number from 1 to {MAX_ATTEMPTS}"),
@@ -364,11 +366,12 @@ impl Reader {
     }
 
     fn on_unknown(&mut self, place: &str, value: Option<&Value>) -> OnUnknown {
+        // Whether half-done work is repeated is not a model's to say.
+        let value = value.filter(|_| self.source == Source::File);
         match value.map(|value| value.as_str().unwrap_or("?")) {
             None | Some("retry") => OnUnknown::Retry,
             Some("ask") => OnUnknown::Ask,
             Some("fail") => OnUnknown::Fail,
-            Some(_) if self.source == Source::Model => OnUnknown::Retry,
             Some(other) => {
                 self.problem(place, format!("must be retry, ask or fail, found {other:?}"));
                 OnUnknown::Retry

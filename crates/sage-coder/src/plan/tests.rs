@@ -159,6 +159,21 @@ fn a_task_without_anything_that_shows_it_is_done_is_refused() {
 }
 
 #[test]
+fn a_model_has_no_say_in_what_is_tried_again_or_who_answers() {
+    let mut node = task("a", &[], "x.py");
+    node["retry"] = json!({"attempts": 9});
+    node["on_unknown"] = json!("ask");
+    node["model"] = json!("the-dearest");
+    let plan = json!([node]);
+    let of = |source| completed(&plan, source).unwrap().0.nodes.remove(0);
+    let (person, model) = (of(Source::File), of(Source::Model));
+    assert_eq!((person.retry.attempts, model.retry.attempts), (9, 1));
+    assert_eq!(person.on_unknown, sage_graph::OnUnknown::Ask);
+    assert_eq!(model.on_unknown, sage_graph::OnUnknown::Retry);
+    assert_eq!((person.model.as_deref(), model.model), (Some("the-dearest"), None));
+}
+
+#[test]
 fn an_architect_whose_words_reach_nobody_is_refused() {
     let architect = json!({"id": "a", "description": "d", "assigned_agent": "architect"});
     check_errors(

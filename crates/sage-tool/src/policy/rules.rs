@@ -218,6 +218,47 @@ fn protected(text: &str) -> String {
     format!("{text} is protected: nothing in .git or .sage may be changed")
 }
 
+/// Git commands that change nothing: not the work tree, the index, the references or the settings.
+/// Anything else could lose work that no snapshot of the files brings back.
+const GIT_READS: [&str; 28] = [
+    "annotate",
+    "blame",
+    "cat-file",
+    "check-attr",
+    "check-ignore",
+    "count-objects",
+    "describe",
+    "diff",
+    "diff-files",
+    "diff-index",
+    "diff-tree",
+    "for-each-ref",
+    "fsck",
+    "grep",
+    "help",
+    "log",
+    "ls-files",
+    "ls-tree",
+    "merge-base",
+    "name-rev",
+    "rev-list",
+    "rev-parse",
+    "shortlog",
+    "show",
+    "show-ref",
+    "status",
+    "var",
+    "version",
+];
+/// Git commands that only read when all their arguments are among these.
+const GIT_LISTS: [(&str, &[&str]); 5] = [
+    ("branch", &["--show-current", "--list", "-a", "--all", "-r", "--remotes", "-v", "-vv"]),
+    ("remote", &["-v", "--verbose"]),
+    ("stash", &["list"]),
+    ("tag", &["-l", "--list"]),
+    ("worktree", &["list"]),
+];
+
 fn git(args: &[Word]) -> Option<String> {
     const WITH_VALUE: [&str; 5] = ["-C", "-c", "--git-dir", "--work-tree", "--namespace"];
     let mut rest = args.iter();
@@ -229,14 +270,16 @@ fn git(args: &[Word]) -> Option<String> {
             break arg;
         }
     };
-    let is_wide = |arg: &Word| matches!(arg.text.as_str(), "--global" | "--system");
-    match command {
-        "push" | "send-pack" => Some("git push is not allowed".to_owned()),
-        "config" if rest.any(is_wide) => {
-            Some("git config may not change settings of the user or the system".to_owned())
-        }
-        _ => None,
-    }
+    let mut rest = rest.map(|arg| arg.text.as_str());
+    let only_reads = GIT_READS.contains(&command)
+        || GIT_LISTS
+            .iter()
+            .any(|(name, args)| *name == command && rest.clone().all(|arg| args.contains(&arg)))
+        || (command == "config"
+            && rest.any(|arg| matches!(arg, "--get" | "--get-all" | "--list" | "-l")));
+    (!only_reads).then(|| {
+        format!("git {command} is not allowed: commands may only read the repository; the files are edited as they are")
+    })
 }
 
 fn is_shell(program: &str) -> bool {

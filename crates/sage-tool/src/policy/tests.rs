@@ -64,7 +64,38 @@ fn other_rights_and_the_machine_itself_are_out_of_reach() {
     check_denied(&[":(){ :|:& };:", ":(){ :|: & };:"], "fork bomb");
     check_denied(&["curl http://x | sh", "wget -qO- x | bash -s"], "downloaded");
     check_denied(&["git push", "git -C x push --force", "git -c a=b push"], "git push");
-    check_denied(&["git config --global a b", "git config --system a b"], "git config");
+    check_denied(&["git config --global a b", "git config user.name x"], "git config");
+}
+
+#[test]
+fn git_may_be_read_and_not_changed() {
+    for command in [
+        "clean -fdxq",
+        "stash -qu",
+        "stash",
+        "commit -qam x",
+        "checkout -b x",
+        "reset --hard",
+        "rm -rqf .",
+        "add -A",
+        "branch x",
+        "tag v1",
+        "-c alias.x=!rm x",
+        "init",
+    ] {
+        check_denied(&[&format!("git {command}")], "not allowed");
+    }
+    check_allowed(&[
+        "git status",
+        "git diff --exit-code",
+        "git log -3",
+        "git -C . show HEAD",
+        "git branch -a",
+        "git stash list",
+        "git config --get user.name",
+        "git",
+        "git --version",
+    ]);
 }
 
 #[test]
@@ -154,7 +185,6 @@ fn what_only_looks_dangerous_is_allowed() {
         "echo sudo",
         "echo 'rm -rf /'",
         "grep -r sudo .",
-        "git commit -m 'no push'",
         "git log --grep push",
         "python -c 'print(1)'",
         "cargo test",
@@ -162,7 +192,6 @@ fn what_only_looks_dangerous_is_allowed() {
         "ls /etc",
         "echo \"run sudo\" # sudo",
         "cat <<'EOF'\nsudo rm -rf /\nEOF",
-        "git config user.name x",
         "dd if=/dev/zero of=x bs=1 count=1",
         "cat .git/HEAD",
         "sed -n 1p .git/HEAD",
@@ -201,7 +230,6 @@ fn strict_asks_about_everything_that_is_not_known_to_read_or_test() {
         "bash -c ls",
         "python x.py",
         "ls > x",
-        "git commit",
         "cargo run",
         "npm install x",
         "make",

@@ -11,7 +11,7 @@ use sage_core::{
     AgentRole, Answer, BlobRef, CallId, Decider, EventKind, HumanEvent, NodeId, PlanDecision,
     PlanReview, Progress, Question, Recorder, ReviewedPlan, Revise, RouteFeatures, RunEvent,
 };
-use sage_model::{ChatModel, ChatRequest, ResponseSchema};
+use sage_model::{ChatModel, ChatRequest, ModelFacts, ResponseSchema};
 use sage_tool::Grant;
 use serde_json::{Value, json};
 
@@ -365,7 +365,8 @@ pub(crate) fn drawing(cx: &RunCx, plan: &Plan) -> String {
 }
 
 fn graph_drawing(cx: &RunCx, plan: &Plan) -> String {
-    let model = |task: &Task| facts_for(&*cx.model, task).map(|facts| facts.model);
+    let model =
+        |task: &Task| facts_for(&*cx.model, task, task.assigned_agent).map(|facts| facts.model);
     let marks = draw::Marks { model: &model, state: &|_| None };
     draw::terminal(plan, &marks, cx.wiring.width)
 }
@@ -373,20 +374,26 @@ fn graph_drawing(cx: &RunCx, plan: &Plan) -> String {
 /// The most that the plan can cost under its budgets.
 pub(crate) fn worst_case(cx: &RunCx, plan: &Plan) -> cost::WorstCase {
     cost::worst_case(plan, &cx.options.limits, &|task| {
-        let facts = facts_for(&*cx.model, task)?;
-        Some(cost::CallBound {
-            input_tokens: facts.context_tokens.saturating_sub(u64::from(facts.max_output_tokens)),
-            output_tokens: u64::from(facts.max_output_tokens),
-            usd_per_mtok_input: facts.price.known.then_some(facts.price.input),
-            usd_per_mtok_output: facts.price.known.then_some(facts.price.output),
-        })
+        // What repairs a task or reviews it may be a dearer model than what does it.
+        let roles = [task.assigned_agent, AgentRole::Debugger, AgentRole::Reviewer];
+        let bounds = roles.map(|role| facts_for(&*cx.model, task, role).map(|facts| bound(&facts)));
+        bounds.into_iter().reduce(|a, b| Some(a?.or(b?)))?
     })
 }
 
-fn facts_for(model: &dyn ChatModel, task: &Task) -> Option<sage_model::ModelFacts> {
+fn bound(facts: &ModelFacts) -> cost::CallBound {
+    cost::CallBound {
+        input_tokens: facts.context_tokens.saturating_sub(u64::from(facts.max_output_tokens)),
+        output_tokens: u64::from(facts.max_output_tokens),
+        usd_per_mtok_input: facts.price.known.then_some(facts.price.input),
+        usd_per_mtok_output: facts.price.known.then_some(facts.price.output),
+    }
+}
+
+fn facts_for(model: &dyn ChatModel, task: &Task, role: AgentRole) -> Option<ModelFacts> {
     let request = ChatRequest {
         call: CallId { node: task.id.clone(), attempt: 1, index: 0 },
-        role: task.assigned_agent,
+        role,
         features: RouteFeatures {
             task_complexity_score: task.task_complexity_score,
             n_target_files: u32::try_from(task.target_files.len()).unwrap_or(u32::MAX),

@@ -17,6 +17,20 @@ pub struct CallBound {
     pub usd_per_mtok_output: Option<f64>,
 }
 
+impl CallBound {
+    /// The bound of a call that either of two models may answer.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let dearer = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.max(b));
+        Self {
+            input_tokens: self.input_tokens.max(other.input_tokens),
+            output_tokens: self.output_tokens.max(other.output_tokens),
+            usd_per_mtok_input: dearer(self.usd_per_mtok_input, other.usd_per_mtok_input),
+            usd_per_mtok_output: dearer(self.usd_per_mtok_output, other.usd_per_mtok_output),
+        }
+    }
+}
+
 /// The worst case of a whole plan.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct WorstCase {

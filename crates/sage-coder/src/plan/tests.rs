@@ -174,6 +174,26 @@ fn a_model_has_no_say_in_what_is_tried_again_or_who_answers() {
 }
 
 #[test]
+fn the_worst_case_counts_the_dearest_model_and_one_budget_for_all_attempts() {
+    let mut node = task("a", &[], "x.py");
+    node["budget"] = json!({"calls": 2, "tokens": 1000});
+    node["retry"] = json!({"attempts": 3});
+    let (plan, _) = completed(&json!([node]), Source::File).unwrap();
+    let bound = |price: Option<f64>| cost::CallBound {
+        input_tokens: 100,
+        output_tokens: 100,
+        usd_per_mtok_input: price,
+        usd_per_mtok_output: price,
+    };
+    let worst = |a, b| {
+        let worst = cost::worst_case(&plan, &Limits::NONE, &|_| Some(bound(a).or(bound(b))));
+        (worst.calls, worst.tokens, worst.usd, worst.priced)
+    };
+    assert_eq!(worst(Some(1.0), Some(10.0)), (2, 400, 0.004, true));
+    assert_eq!(worst(Some(1.0), None), (2, 400, 0.0, false));
+}
+
+#[test]
 fn an_architect_whose_words_reach_nobody_is_refused() {
     let architect = json!({"id": "a", "description": "d", "assigned_agent": "architect"});
     check_errors(

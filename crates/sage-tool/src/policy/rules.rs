@@ -272,9 +272,14 @@ fn git(args: &[Word]) -> Option<String> {
     };
     let mut rest = rest.map(|arg| arg.text.as_str());
     let only_reads = GIT_READS.contains(&command)
-        || GIT_LISTS
-            .iter()
-            .any(|(name, args)| *name == command && rest.clone().all(|arg| args.contains(&arg)))
+        || GIT_LISTS.iter().any(|(name, args)| {
+            // Alone, `git stash` stashes.
+            let is_alone = rest.clone().next().is_none();
+            let may_be_alone = !matches!(command, "stash" | "worktree");
+            *name == command
+                && (!is_alone || may_be_alone)
+                && rest.clone().all(|arg| args.contains(&arg))
+        })
         || (command == "config"
             && rest.any(|arg| matches!(arg, "--get" | "--get-all" | "--list" | "-l")));
     (!only_reads).then(|| {

@@ -153,7 +153,6 @@ impl Driver {
         for action in self.scheduler.next() {
             self.perform(action)?;
         }
-        self.recorder.sync()?;
         Ok(self.scheduler.outcome())
     }
 

@@ -220,3 +220,20 @@ fn a_plan_is_judged_by_the_project_as_the_planner_saw_it() {
     let planned = world.calls_by_role().iter().filter(|role| role.starts_with("planner")).count();
     assert_eq!(planned, 1, "{}", story(&world.sandbox.last_run()));
 }
+
+#[test]
+fn every_attempt_starts_afresh_also_when_failed_work_is_kept() {
+    let task = PlannedTask::file("task_001", "a.txt", "a\n").verified_by("false");
+    let task = task.calling("run", &json!({"command": "echo x >> log.txt"}));
+    let task =
+        task.with("paths", json!(["a.txt", "log.txt"])).with("retry", json!({"attempts": 2}));
+    let world = World::new(planned(vec![task.clone()]));
+    world.sandbox.write("plan.json", crate::support::plan_file(&[task]));
+    world.sandbox.write(".sage/config.yaml", "run:\n  max_repairs: 0\n  keep_failed: true\n");
+    let output = world.sandbox.run(&["run", "--plan", "plan.json", "--auto"]);
+    output.expect_code(1);
+    let run = world.sandbox.last_run();
+    assert_eq!(run.of_type("node.started").len(), 2, "{output}\n{}", story(&run));
+    assert_eq!(run.of_type("workspace.rolled_back").len(), 1, "{}", story(&run));
+    assert!(world.sandbox.exists("a.txt"), "the last attempt's work is kept: {output}");
+}

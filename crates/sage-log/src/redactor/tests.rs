@@ -41,6 +41,13 @@ fn credentials_are_recognised_by_their_look() {
     check("xoxb-1234567890-abcdefghij", expect!["[redacted:token]"]);
     check("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4", expect!["[redacted:jwt]"]);
     check("stripe sk_live_0123456789abcdefghij", expect!["stripe [redacted:api_key]"]);
+    for start in ["rk_live_", "sk_test_", "rk_test_", "hf_", "npm_"] {
+        let key = format!("{start}0123456789abcdefghij0123456789");
+        check(&key, expect!["[redacted:api_key]"]);
+    }
+    for start in ["ghu_", "ghs_", "ghr_", "glpat-", "xoxp-", "xoxa-"] {
+        check(&format!("{start}0123456789abcdefghij"), expect!["[redacted:token]"]);
+    }
 }
 
 #[test]

@@ -77,6 +77,13 @@ impl Context {
             Some(folder) => (existing_folder(&cwd.join(folder))?, Found::Flag),
             None => nearest_project(&cwd, home.as_deref()),
         };
+        if root.parent().is_none() {
+            let failure =
+                Failure::usage(format!("{} is no project: it holds everything", root.display()));
+            return Err(
+                failure.hint("go into the project's folder, or name it with `--project DIR`")
+            );
+        }
         Ok(Self { env, cwd, home, root, found, terminal: Terminal::detect() })
     }
 
@@ -157,7 +164,8 @@ fn existing_folder(path: &Path) -> Result<PathBuf, Failure> {
 /// The nearest folder upwards with `.sage` or `.git`. The home folder's own `.sage` holds the user's
 /// rules and does not make home a project.
 fn nearest_project(cwd: &Path, home: Option<&Path>) -> (PathBuf, Found) {
-    for folder in cwd.ancestors() {
+    // The root of the file system holds everything and is nobody's project, whatever lies in it.
+    for folder in cwd.ancestors().filter(|folder| folder.parent().is_some()) {
         if folder.join(".sage").is_dir() && Some(folder) != home {
             return (folder.to_owned(), Found::Sage);
         }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use sage_coder::{Detail, Form, Mode, RunEnd};
 use sage_core::{Decider, RunId};
 use sage_log::Runs;
+use sage_model::ModelsConfig;
 use sage_tool::PathSet;
 use serde_json::Value;
 
 use super::resume;
 use crate::app::{
-    Interrupts, Pipeline, Who, answer_check, block_on, load_models, new_run_id, routing_record,
+    Interrupts, Models, ModelsSource, Pipeline, Who, answer_check, block_on, load_models,
+    new_run_id, routing_record,
 };
 use crate::cli::RunArgs;
 use crate::context::Context;
@@ -46,16 +48,21 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
         return resume::take_up(run.as_str(), &args.models, &args.limits, &show, cx, ui);
     }
     let schema = args.output_schema.as_deref().map(read_schema).transpose()?;
+    args.output_last_message.as_deref().map_or(Ok(()), check_writable)?;
     let interrupts = Interrupts::listen(Arc::clone(ui))?;
     let live = Live::start(Arc::clone(ui), form(args.output.json, args.explain_routing));
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
     let models = load_models(cx, &settings, &args.models)?;
     let mut wiring = pipeline.wiring(who, Some(&models))?;
     wiring.check_answer = schema.as_ref().map(answer_check).transpose()?;
+    warn_about_keys(&models, cx, ui);
+    let plan_file = args.plan.as_deref().map(read_plan).transpose()?;
+    let own_goal = plan_file.as_ref().and_then(|(_, text)| goal_of_plan(text));
+    let goal = if goal.is_empty() { own_goal.unwrap_or_default() } else { goal };
     let mut options = pipeline.options(goal, mode);
     options.plan_only = args.plan_only;
     options.dry_run = args.dry_run;
-    options.plan_file = args.plan.as_deref().map(read_plan).transpose()?;
+    options.plan_file = plan_file;
     options.include.clone_from(&args.include);
     // Only a person can answer questions.
     options.clarify &= who == Who::Person && mode == Mode::Research;
@@ -171,8 +178,48 @@ fn goal(args: &RunArgs) -> Result<String, Failure> {
         Some("") => Err(Failure::usage("the goal is empty")
             .hint("say what should be true afterwards: sage run \"Add a --json flag to list\"")),
         Some(goal) => Ok(goal.to_owned()),
-        // A plan file brings its own goal.
         None => Ok(String::new()),
+    }
+}
+
+/// The goal that a plan names itself, for a run that is given no other.
+fn goal_of_plan(text: &str) -> Option<String> {
+    let plan: Value = serde_json::from_str(text).ok()?;
+    Some(plan.get("goal")?.as_str()?.trim().to_owned())
+}
+
+/// Finds out now, not after the work, that the final answer could not be written.
+fn check_writable(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(Failure::usage(format!(
+            "--output-last-message: there is no folder {}",
+            folder.display()
+        ))),
+        _ if path.is_dir() => {
+            Err(Failure::usage(format!("--output-last-message: {} is a folder", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A project's own models.yaml may come from somebody else: say where it sends a key.
+fn warn_about_keys(models: &Models, cx: &Context, ui: &Ui) {
+    let ModelsSource::Project(file) = &models.source else { return };
+    for (name, provider) in models.config.providers() {
+        let Some(key) = provider.api_key_env.as_deref().filter(|key| cx.env.get(key).is_some())
+        else {
+            continue;
+        };
+        let usual = ModelsConfig::built_in();
+        let usual = usual.providers().get(name).map(|usual| &usual.base_url);
+        if usual != Some(&provider.base_url) {
+            ui.warn(format!(
+                "{} sends the key in {key} to {} (provider {name})",
+                cx.shown(file),
+                provider.base_url
+            ));
+        }
     }
 }
 

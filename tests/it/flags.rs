@@ -274,3 +274,39 @@ fn auto_logs_that_the_mode_approved() {
         story(&run)
     );
 }
+
+#[test]
+fn a_plan_file_brings_its_own_goal() {
+    let world = World::new(PlannedBrain::hello());
+    world.sandbox.run(&["run", PlannedBrain::HELLO_GOAL, "--plan-only"]).expect_code(0);
+    let output = world.sandbox.run(&["run", "--plan", ".sage/last_plan.json", "--auto"]);
+    output.expect_code(0).expect_text(PlannedBrain::HELLO_GOAL);
+    assert_eq!(metrics(&world.sandbox)["goal"], PlannedBrain::HELLO_GOAL);
+}
+
+#[test]
+fn what_cannot_be_written_or_worked_on_is_said_before_anything_is_paid() {
+    let world = World::new(PlannedBrain::hello());
+    let output = world.run_auto(&["--output-last-message", "missing/folder/answer.txt"]);
+    output.expect_code(2).expect_text("missing/folder");
+    let root = std::path::Path::new("/");
+    let args = ["run", PlannedBrain::HELLO_GOAL, "--auto"];
+    world.sandbox.sage(&args).in_folder(root).run().expect_code(2).expect_text("no project");
+    assert!(!root.join(".sage").exists());
+    assert_eq!(world.calls().len(), 0);
+}
+
+#[test]
+fn a_projects_own_models_file_that_takes_a_key_elsewhere_is_pointed_out() {
+    let server = FakeOpenAi::start(PlannedBrain::hello());
+    let mut sandbox = sandbox();
+    sandbox.git_init();
+    let yaml = format!(
+        "providers:\n  openai: {{base_url: \"{}\"}}\nrouting:\n  default: {{primary: gpt-4o, fallback: gpt-4o}}\n",
+        server.url()
+    );
+    sandbox.write(".sage/models.yaml", &yaml);
+    sandbox.env("OPENAI_API_KEY", "not-a-real-key");
+    let output = sandbox.run(&["run", PlannedBrain::HELLO_GOAL, "--auto"]);
+    output.expect_code(0).expect_text("OPENAI_API_KEY").expect_text(&server.url());
+}

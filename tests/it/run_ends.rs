@@ -237,3 +237,16 @@ fn every_attempt_starts_afresh_also_when_failed_work_is_kept() {
     assert_eq!(run.of_type("workspace.rolled_back").len(), 1, "{}", story(&run));
     assert!(world.sandbox.exists("a.txt"), "the last attempt's work is kept: {output}");
 }
+
+#[test]
+fn a_task_that_a_resume_goes_on_with_is_not_called_failed() {
+    let plan = planned(vec![PlannedTask::file("task_001", "a.txt", "a\n")]);
+    let brain = move |request: &SeenRequest| -> Reply {
+        match request.role() {
+            Some(sage_core::AgentRole::Planner) => plan.answer(request),
+            _ => Reply::fault(sage_testkit::Fault::Reset),
+        }
+    };
+    let output = World::new(brain).run_auto(&[]);
+    output.expect_code(5).expect_text("task_001 (coder): interrupted").expect_text("sage resume");
+}

@@ -8,6 +8,7 @@ use sage_core::{
     AgentRole, BlobRef, Event, EventKind, FileState, ModelEvent, NodeEvent, NodeId, NodeOutcome,
     Recorder, RunEvent, RunId, RunOutcome, ToolEvent, WorkspaceEvent,
 };
+use sage_engine::can_be_taken_up;
 use sage_log::{
     ChangeKind, Check, Evidence, Files, Handoff, Metrics, Refusals, Spending, SystemState, project,
     project_with,
@@ -271,8 +272,11 @@ fn tasks(events: &[Event], plan: Option<&Plan>) -> Vec<TaskReport> {
             }) => {
                 task.repairs += 1;
             }
-            EventKind::Node(NodeEvent::Finished { outcome, summary, .. }) => {
-                task.state = outcome_of_node(*outcome).to_owned();
+            EventKind::Node(NodeEvent::Finished { outcome, error, summary, .. }) => {
+                // What a resumed run goes on with has not failed.
+                let is_stopped = *outcome == NodeOutcome::Failed && can_be_taken_up(*error);
+                let outcome = if is_stopped { NodeOutcome::Interrupted } else { *outcome };
+                task.state = outcome_of_node(outcome).to_owned();
                 task.summary.clone_from(summary);
                 let since = started.get(node).copied().unwrap_or(event.at_ms);
                 task.duration_ms = event.at_ms.saturating_sub(since);

@@ -134,6 +134,17 @@ impl Fixture {
         fixture
     }
 
+    /// Adds another project in a folder of its own.
+    #[must_use]
+    pub fn inside(mut self, folder: &str, other: &Self) -> Self {
+        let moved = other
+            .files
+            .iter()
+            .map(|(path, content, mode)| (format!("{folder}/{path}"), content.clone(), *mode));
+        self.files.extend(moved);
+        self
+    }
+
     /// Adds a text file.
     #[must_use]
     pub fn file(self, path: &str, content: &str) -> Self {

@@ -7,18 +7,20 @@ use sage_core::AgentRole;
 use sage_testkit::{FileWrite, Fixture, Output, PlannedTask};
 use serde_json::{Value, json};
 
-use super::samples::{PYTHON, RUST};
+use super::samples::{GO, JAVASCRIPT, PYTHON, RUST};
 use super::{Acts, World, checks_of, need, planned, with_caches};
-use crate::support::{assert_succeeded, story};
+use crate::support::{GOAL, KILL_AFTER, assert_succeeded, story};
 
 fn world(project: &Fixture, tasks: Vec<PlannedTask>, acts: Acts) -> World {
     let world = with_caches(World::in_project(project, planned(tasks)));
     if acts == Acts::InText { world.text_protocol() } else { world }
 }
 
-fn without_git(world: World) -> World {
-    fs::remove_dir_all(world.sandbox.project().join(".git")).unwrap();
-    world
+/// Runs where there is no git. The project is named: whatever folders above it are marked as.
+fn run_without_git(world: &World) -> Output {
+    let project = world.sandbox.project();
+    fs::remove_dir_all(project.join(".git")).unwrap();
+    world.run_auto(&["--repo", project.to_str().unwrap()])
 }
 
 /// Nothing of a run stays in the folder for temporary files.
@@ -40,9 +42,9 @@ fn a_folder_without_tests_or_git_is_worked_in_and_left_as_a_folder() {
                 .version(vec![note])
                 .by(AgentRole::Documentation),
         ];
-        let world = without_git(world(&Fixture::plain_folder(), tasks, acts));
+        let world = world(&Fixture::plain_folder(), tasks, acts);
         let before = world.sandbox.tree();
-        let output = world.run_auto(&[]);
+        let output = run_without_git(&world);
         output.expect_code(0);
         assert_succeeded(&world.sandbox.last_run(), &["task_001", "task_002"]);
         assert_eq!(world.sandbox.tree().files(), ["list.txt", "notes.txt"]);
@@ -67,8 +69,8 @@ fn a_folder_without_tests_or_git_gets_its_first_tests_and_they_count() {
             .version(vec![FileWrite::whole("half.py", code("n / 2"))]),
     ];
     for acts in [Acts::Natively, Acts::InText] {
-        let world = without_git(world(&Fixture::plain_folder(), tasks.clone(), acts));
-        let output = world.run_auto(&[]);
+        let world = world(&Fixture::plain_folder(), tasks.clone(), acts);
+        let output = run_without_git(&world);
         output.expect_code(0).expect_text("1 test passed");
         let run = world.sandbox.last_run();
         assert_succeeded(&run, &["task_001", "task_002"]);
@@ -162,6 +164,26 @@ fn a_new_fault_beside_an_old_one_is_the_runs_own() {
         output.expect_code(1).expect_text("`python3 -m unittest` fails after the last task");
         assert!(!output.all().contains("as it did before"), "{output}");
         assert_eq!(world.sandbox.git_status(), [" M shop/cart.py"], "the task itself is done");
+    }
+}
+
+#[test]
+fn a_run_that_dies_while_it_looks_back_ends_like_one_that_does_not() {
+    let task = || sound_change().verified_by(MONEY_TESTS);
+    let (undisturbed, _, [before, after]) = run_in_faulty_shop(vec![task()], &[]);
+    let code = undisturbed.sandbox.read("shop/money.py");
+    let (from, to) = (after["seq"].as_u64().unwrap(), before["seq"].as_u64().unwrap() + 1);
+    assert!(to > from + 2, "it looks back after it has seen the fault");
+    for seq in from..=to {
+        let world = world(&faulty_shop(), vec![task()], Acts::Natively);
+        let args = ["run", GOAL, "--auto"];
+        let killed = world.sandbox.sage(&args).env(KILL_AFTER, seq.to_string()).run();
+        assert_eq!(killed.signal, Some(9), "{killed}");
+        let output = world.resume();
+        output.expect_code(0).expect_text("fails as it did before the run");
+        assert_succeeded(&world.sandbox.last_run(), &["task_001"]);
+        assert_eq!(world.sandbox.read("shop/money.py"), code);
+        assert_no_copies(&world);
     }
 }
 
@@ -260,6 +282,40 @@ fn a_project_in_two_languages_is_verified_in_both() {
     assert!(python.last().is_some_and(|check| check["passed"] == true), "{}", story(&run));
     assert!(python.iter().all(|check| check["n_tests"].as_u64() >= Some(5)), "{}", story(&run));
     assert_eq!(world.sandbox.git_status(), [" M shop/money.py", " M web/show.js"], "{output}");
+}
+
+#[test]
+fn projects_in_folders_beside_each_other_are_all_verified() {
+    need(&["node", "npm", "go"]);
+    let project = Fixture::default()
+        .file("README.md", "Three services.\n")
+        .inside("api", &PYTHON.project().file("requirements.txt", ""))
+        .inside("web", &JAVASCRIPT.project())
+        .inside("clock", &GO.project());
+    let edit = FileWrite::replace("README.md", "Three services.\n", "3 services.\n");
+    let task = PlannedTask::new("task_001", "Use digits")
+        .targets(&["README.md"])
+        .by(AgentRole::Documentation)
+        .version(vec![edit]);
+    let world = world(&project, vec![task], Acts::InText);
+    let output = world.run_auto(&[]);
+    output.expect_code(0).expect_text("7 tests passed");
+    let run = world.sandbox.last_run();
+    for (command, n_tests) in [
+        ("cd api && python3 -m unittest", 5),
+        ("cd web && npm test", 1),
+        ("cd clock && go test ./...", 1),
+    ] {
+        let checks = checks_of(&run, command);
+        assert_eq!(checks.len(), 1, "{command}\n{}", story(&run));
+        assert_eq!(
+            (&checks[0]["passed"], &checks[0]["n_tests"]),
+            (&json!(true), &json!(n_tests)),
+            "{}",
+            story(&run)
+        );
+    }
+    assert_eq!(world.sandbox.git_status(), [" M README.md"]);
 }
 
 #[test]

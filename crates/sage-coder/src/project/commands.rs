@@ -4,6 +4,10 @@ use super::listing::{extension, folder, is_below, name, stem};
 use super::shell::{Part, Simple, parts, quote, simple};
 use super::{JsRunner, PYTEST_LITE, ProjectFacts, PythonFacts, is_test_file};
 
+/// The interpreter of a folder into which a command has moved: its own, else the machine's.
+const PYTHON_THERE: &str = "$(for p in .venv/bin/python venv/bin/python python3 python; do \
+                            command -v \"$p\" && break; done)";
+
 /// A command that can be run in the project's environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runnable {
@@ -81,14 +85,13 @@ impl Runnable {
 
     /// Whether the built-in runner takes the place of pytest.
     fn push_python(&mut self, found: &Simple<'_>, python: &PythonFacts, has_moved: bool) -> bool {
-        let program = match found.program.as_str() {
-            // The project's interpreter may be a path, which is good from the project's folder only.
-            _ if !has_moved || !python.interpreter.contains('/') => python.interpreter.as_str(),
-            "pytest" | "py.test" => "python3",
-            program => program,
-        };
+        if has_moved {
+            self.push_python_there(found);
+            return false;
+        }
+        let program = python.interpreter.as_str();
         self.push(found.prefix);
-        if python.src_layout && !has_moved && !found.prefix.contains("PYTHONPATH=") {
+        if python.src_layout && !found.prefix.contains("PYTHONPATH=") {
             self.push("PYTHONPATH=src ");
         }
         let Some(arguments) = pytest_arguments(found) else {
@@ -103,6 +106,22 @@ impl Runnable {
         self.shown.push_str(&format!("{program} -m pytest{arguments}"));
         self.line.push_str(&format!("{program} -c {script}{arguments}"));
         true
+    }
+
+    /// In another folder, the project's interpreter and its answers count for nothing.
+    fn push_python_there(&mut self, found: &Simple<'_>) {
+        let Simple { prefix, program, rest, .. } = found;
+        self.shown.push_str(&format!("{prefix}{program}{rest}"));
+        self.line.push_str(prefix);
+        self.line.push_str(PYTHON_THERE);
+        match pytest_arguments(found) {
+            // Hands over to pytest where that is installed.
+            Some(arguments) => {
+                let script = quote(PYTEST_LITE).unwrap_or_default();
+                self.line.push_str(&format!(" -c {script}{arguments}"));
+            }
+            None => self.line.push_str(rest),
+        }
     }
 }
 

@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::listing::{Listing, extension, folder, join, name, stem};
-use super::shell::path_argument;
-use super::{Probe, Probes, ProjectFacts, is_test_file};
+use super::listing::{Listing, extension, folder, is_below, join, name, stem};
+use super::shell::{in_folder, path_argument};
+use super::{Probe, Probes, ProjectFacts, VerifyCommand, is_test_file};
 
 /// Test files that are read to see how they are written, at most.
 const MAX_READ: usize = 40;
 
-/// Files at the root that make a folder a Python project.
+/// Projects in folders of their own that are verified, at most.
+const MAX_FOLDERS: usize = 3;
+
+/// Files that make their folder a Python project.
 const MANIFESTS: [&str; 8] = [
     "pyproject.toml",
     "setup.py",
@@ -33,6 +36,8 @@ pub struct PythonFacts {
     pub src_layout: bool,
     /// Top-level packages and modules of the project.
     pub packages: Vec<String>,
+    /// Projects in folders of their own, each with whether its modules are in its `src/`.
+    pub folders: Vec<(String, bool)>,
 }
 
 pub(super) fn detect(
@@ -53,12 +58,23 @@ pub(super) fn detect(
         has_pytest: probes.has(Probe::Pytest),
         src_layout,
         packages: packages(listing, src_layout),
+        folders: Vec::new(),
     };
     let has_python = [Probe::DotVenvPython, Probe::VenvPython, Probe::Python3, Probe::Python]
         .into_iter()
         .any(|probe| probes.has(probe));
     let tests: Vec<&str> =
         listing.files().filter(|path| is_python(path) && is_test_file(path)).collect();
+    let folders = if manifest.is_none() { folders(listing, &tests) } else { Vec::new() };
+    if has_python && !folders.is_empty() {
+        for (folder, src_layout) in &folders {
+            let line = line_in_folder(listing, read, &python, folder, *src_layout);
+            facts.verify.extend(line.map(|line| VerifyCommand { line, source: folder.clone() }));
+        }
+        note_pytest(&python, facts);
+        facts.python = Some(PythonFacts { folders, ..python });
+        return;
+    }
     // Beside another language's manifest, Python files are tools or samples unless they say otherwise.
     let is_guest = manifest.is_none()
         && !facts.verify.is_empty()
@@ -71,19 +87,68 @@ pub(super) fn detect(
         if has_python {
             let line = verify_line(listing, read, &python, &tests);
             facts.add_verify(line, source);
-            if !python.has_pytest {
-                facts.notes.push(format!(
-                    "pytest is not installed: write tests with unittest or as plain functions \
-                     without fixtures; `{} -m pytest` runs a small replacement",
-                    python.interpreter
-                ));
-            }
+            note_pytest(&python, facts);
         } else {
             facts.notes.push("there are Python tests, but Python is not installed".to_owned());
         }
     }
     facts.python = Some(python);
 }
+
+fn note_pytest(python: &PythonFacts, facts: &mut ProjectFacts) {
+    if !python.has_pytest {
+        facts.notes.push(format!(
+            "pytest is not installed: write tests with unittest or as plain functions without \
+             fixtures; `{} -m pytest` runs a small replacement",
+            python.interpreter
+        ));
+    }
+}
+
+/// The topmost folders that are projects, if all tests are in such.
+fn folders(listing: &Listing<'_>, tests: &[&str]) -> Vec<(String, bool)> {
+    // Folders of tests have requirements of their own, and are part of what they test.
+    let manifests = MANIFESTS.map(|name| if name == "conftest.py" { "" } else { name });
+    let mut folders = listing.roots(&manifests, MAX_FOLDERS);
+    folders.retain(|folder| !matches!(name(folder), "tests" | "test"));
+    if tests.iter().any(|test| !folders.iter().any(|folder| is_below(test, folder))) {
+        return Vec::new();
+    }
+    let has_tests = |folder: &&str| tests.iter().any(|test| is_below(test, folder));
+    let is_source = |folder: &str| {
+        let src = join(folder, "src");
+        listing.files().any(|path| is_below(path, &src) && extension(path) == "py")
+    };
+    let found = folders.into_iter().filter(has_tests);
+    found.map(|folder| (folder.to_owned(), is_source(folder))).collect()
+}
+
+/// What verifies the project in a folder.
+fn line_in_folder(
+    listing: &Listing<'_>,
+    read: &dyn Fn(&str) -> Option<String>,
+    python: &PythonFacts,
+    folder: &str,
+    src_layout: bool,
+) -> Option<String> {
+    let inside = |path: &'_ str| Some(path.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
+    let files: Vec<String> = listing.files().filter_map(inside).collect();
+    let inner = Listing::new(&files);
+    let tests: Vec<&str> =
+        inner.files().filter(|path| extension(path) == "py" && is_test_file(path)).collect();
+    let read = |path: &str| read(&join(folder, path));
+    // Which interpreter that is, is found out there.
+    let there = PythonFacts { interpreter: ANY.to_owned(), ..python.clone() };
+    let line = verify_line(&inner, &read, &there, &tests);
+    in_folder(folder, &format!("{}{line}", source_path(src_layout)))
+}
+
+const fn source_path(src_layout: bool) -> &'static str {
+    if src_layout { "PYTHONPATH=src " } else { "" }
+}
+
+/// The interpreter by the name that is replaced with the one that is there.
+const ANY: &str = "python3";
 
 /// The interpreter to use; the order is that of the command of [`Probe::Pytest`].
 fn interpreter(probes: &Probes) -> &'static str {
@@ -175,6 +240,12 @@ fn unittest_start(listing: &Listing<'_>, tests: &[&str]) -> Option<String> {
 
 /// Runs one test file.
 pub(super) fn test_command(path: &str, facts: &ProjectFacts) -> Option<String> {
-    let program = facts.python.as_ref().map_or("python3", |python| python.interpreter.as_str());
+    let folders = facts.python.as_ref().map(|python| python.folders.as_slice()).unwrap_or_default();
+    if let Some((folder, src_layout)) = folders.iter().find(|(folder, _)| is_below(path, folder)) {
+        let file = path_argument(path.strip_prefix(folder.as_str())?.trim_start_matches('/'))?;
+        let source_path = source_path(*src_layout);
+        return in_folder(folder, &format!("{source_path}{ANY} -m pytest -q {file}"));
+    }
+    let program = facts.python.as_ref().map_or(ANY, |python| python.interpreter.as_str());
     Some(format!("{program} -m pytest -q {}", path_argument(path)?))
 }

@@ -121,6 +121,18 @@ fn python() {
         "#]],
     );
     check(
+        &[
+            ("tests/conftest.py", ""),
+            ("tests/requirements.txt", ""),
+            ("tests/test_a.py", FUNCTIONS),
+            ("shop/__init__.py", ""),
+        ],
+        &EVERYTHING,
+        expect![[r#"
+            python3 -m pytest -q <- tests/test_a.py
+        "#]],
+    );
+    check(
         &[("tests/test_a.py", FUNCTIONS)],
         &[],
         expect![[r#"
@@ -248,6 +260,25 @@ fn several_languages_are_all_verified() {
             cargo test <- Cargo.toml
             cd web && npm test <- web/package.json
             python3 -m pytest -q <- pyproject.toml
+        "#]],
+    );
+    check(
+        &[
+            ("web/package.json", r#"{"scripts": {"test": "node --test"}}"#),
+            ("api/pyproject.toml", ""),
+            ("api/shop.py", ""),
+            ("api/tests/test_a.py", UNITTEST),
+            ("jobs/requirements.txt", ""),
+            ("jobs/src/job.py", ""),
+            ("jobs/test_b.py", FUNCTIONS),
+            ("docs/requirements.txt", ""),
+        ],
+        &[Probe::Python3, Probe::Node, Probe::Npm],
+        expect![[r#"
+            cd web && npm test <- web/package.json
+            cd api && python3 -m unittest discover -s tests <- api
+            cd jobs && PYTHONPATH=src python3 -m pytest -q <- jobs
+            note: pytest is not installed: write tests with unittest or as plain functions without fixtures; `python3 -m pytest` runs a small replacement
         "#]],
     );
 }

@@ -9,8 +9,12 @@ use crate::project::{
 };
 
 fn python(has_pytest: bool, src_layout: bool, interpreter: &str) -> ProjectFacts {
-    let python =
-        PythonFacts { interpreter: interpreter.into(), has_pytest, src_layout, packages: vec![] };
+    let python = PythonFacts {
+        interpreter: interpreter.into(),
+        has_pytest,
+        src_layout,
+        ..PythonFacts::default()
+    };
     ProjectFacts { python: Some(python), ..ProjectFacts::default() }
 }
 
@@ -77,14 +81,16 @@ fn commands_run_in_the_projects_environment() {
         (".venv/bin/python -m unittest", "PYTHONPATH=src .venv/bin/python -m unittest"),
         ("PYTHONPATH=lib python a.py", "PYTHONPATH=lib .venv/bin/python a.py"),
         ("make && pytest", "make && PYTHONPATH=src .venv/bin/python -m pytest -p no:cacheprovider"),
-        // Elsewhere the project's paths mean nothing.
-        ("cd sub && python a.py", "cd sub && python a.py"),
         ("cargo test", "cargo test"),
         ("echo 'pytest; python'", "echo 'pytest; python'"),
     ] {
         assert_eq!(shown(command, &venv), expected);
         assert_eq!(runnable(command, &venv).line, expected);
     }
+    // Elsewhere the project's paths mean nothing.
+    let elsewhere = runnable("cd sub && python a.py && pytest -q", &venv);
+    assert_eq!(elsewhere.shown, "cd sub && python a.py && pytest -q");
+    assert!(elsewhere.line.starts_with("cd sub && $(for p in .venv/bin/python "));
     assert_eq!(shown("jest a.js", &javascript(JsRunner::Jest)), "node_modules/.bin/jest a.js");
     assert_eq!(shown("jest a.js", &javascript(JsRunner::Node)), "jest a.js");
     let plain = python(false, false, "python3");
@@ -257,6 +263,34 @@ fn the_built_in_runner_reports_failures() {
         let (code, output, _) = built_in(&files, &format!("pytest {file}"), &facts);
         assert!(matches!(code, Some(1..=3)), "{output}");
     }
+}
+
+#[test]
+fn a_project_in_a_folder_runs_with_what_is_there() {
+    let files = [
+        ("back end/pyproject.toml", ""),
+        ("back end/src/shop/cart.py", CART),
+        ("back end/src/shop/__init__.py", ""),
+        ("back end/tests/test_plain.py", PLAIN),
+        ("web/package.json", "{}"),
+    ];
+    let facts = facts(&files, &[Probe::Python3, Probe::Node]);
+    let line = "cd 'back end' && PYTHONPATH=src python3 -m pytest -q";
+    assert_eq!(facts.verify_lines(), [line]);
+    let (code, output, ran) = built_in(&files, line, &facts);
+    assert_eq!((code, ran), (Some(0), Some(2)), "{output}");
+    let command = test_command_for("back end/tests/test_plain.py", &facts).unwrap();
+    assert_eq!(command, format!("{line} tests/test_plain.py"));
+    let (code, output, ran) = built_in(&files, &command, &facts);
+    assert_eq!((code, ran), (Some(0), Some(2)), "{output}");
+    // The folder's own interpreter comes first.
+    let own = Folder::with(&files);
+    let python = own.0.path().join("back end/.venv/bin/python");
+    std::fs::create_dir_all(python.parent().unwrap()).unwrap();
+    std::fs::write(&python, "#!/bin/sh\necho own $1\n").unwrap();
+    own.sh("chmod +x 'back end/.venv/bin/python'");
+    let (code, output) = own.sh(&runnable("cd 'back end' && python a.py", &facts).line);
+    assert_eq!((code, output.as_str()), (Some(0), "own a.py\n"));
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::http::{CallTimeouts, Clocked};
 use crate::provider::{Answer, Ask, Client, Provider, ProviderSet};
 use crate::retry::RetryRules;
 use crate::{
-    ChatModel, ChatRequest, ChatResponse, DeltaSink, Error, Failure, ModelFacts, Result, Tried,
-    Trouble, estimate_usage,
+    ChatModel, ChatRequest, ChatResponse, DeltaSink, Error, Failure, ModelFacts, Price, Result,
+    Tried, Trouble, estimate_usage,
 };
 
 use pins::{Pins, Slot};
@@ -271,11 +271,28 @@ impl ChatModel for Router {
 
     fn facts(&self, request: &ChatRequest) -> Result<ModelFacts> {
         let (candidates, choice) = self.current(request);
+        let prices: Vec<Price> =
+            candidates.iter().map(|other| other.resolved.facts.price).collect();
         match candidates.into_iter().nth(choice.at) {
-            Some(option) => Ok(option.resolved.facts),
+            Some(option) => {
+                let facts = option.resolved.facts;
+                Ok(ModelFacts { price: dearest(facts.price, &prices), ..facts })
+            }
             None => Err(self.no_answer(request, Vec::new())),
         }
     }
+}
+
+/// What a call can cost at most: another candidate may have to answer it. Candidates without a known
+/// price leave the figure as it is.
+fn dearest(price: Price, others: &[Price]) -> Price {
+    let known = others.iter().filter(|other| other.known && price.known);
+    known.fold(price, |most, other| Price {
+        input: most.input.max(other.input),
+        cached_input: most.cached_input.max(other.cached_input),
+        output: most.output.max(other.output),
+        known: true,
+    })
 }
 
 impl Router {

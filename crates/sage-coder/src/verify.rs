@@ -25,10 +25,10 @@ use crate::project::{self, ProjectFacts, Runnable};
 use crate::survey;
 
 /// The pseudo-attempt under which the state before the run is verified.
-pub(crate) const BASELINE: u32 = 1;
+pub(crate) const BASELINE: u32 = sage_core::ATTEMPT_BEFORE;
 
 /// The pseudo-attempt under which the final verification is logged.
-const FINAL: u32 = 2;
+const FINAL: u32 = BASELINE + 1;
 
 /// Runs the project's verification before anything is changed, so that the report can tell what the
 /// run broke from what was broken.

@@ -13,6 +13,10 @@ use crate::{AgentRole, BlobRef, CallId, ErrorKind, NodeId, RunId, Seq, Usage};
 /// Version of the event format; a reader refuses a newer one.
 pub const EVENT_FORMAT_VERSION: u32 = 1;
 
+/// The attempt of [`NodeId::run`] under which checks are of the state before the run, whenever they are
+/// made; those of higher attempts are of the state after it.
+pub const ATTEMPT_BEFORE: u32 = 1;
+
 /// One fact of one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
@@ -652,7 +656,7 @@ pub enum WorkspaceEvent {
     Checked {
         /// The node.
         node: NodeId,
-        /// Its attempt.
+        /// Its attempt; see [`ATTEMPT_BEFORE`] for the run as a whole.
         attempt: u32,
         /// The tool call that ran it.
         call: CallId,

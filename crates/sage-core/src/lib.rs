@@ -19,9 +19,9 @@ mod text;
 pub use clock::{Clock, FixedClock};
 pub use error_kind::ErrorKind;
 pub use event::{
-    Candidate, CheckKind, Decider, EVENT_FORMAT_VERSION, Effect, Event, EventKind, FileState,
-    Finish, HumanEvent, ModelEvent, NodeEvent, NodeOutcome, NodePhase, PlanDecision, RouteFeatures,
-    RunEvent, RunOutcome, ToolEvent, WorkspaceEvent,
+    ATTEMPT_BEFORE, Candidate, CheckKind, Decider, EVENT_FORMAT_VERSION, Effect, Event, EventKind,
+    FileState, Finish, HumanEvent, ModelEvent, NodeEvent, NodeOutcome, NodePhase, PlanDecision,
+    RouteFeatures, RunEvent, RunOutcome, ToolEvent, WorkspaceEvent,
 };
 pub use ids::{BlobRef, CallId, IdError, NodeId, RunId, Seq, SessionId};
 pub use interaction::{

@@ -2,8 +2,9 @@
 //! display lays out itself, and without line breaks, whatever the event's texts hold.
 
 use sage_core::{
-    CheckKind, Decider, Event, EventKind, Finish, HumanEvent, ModelEvent, NodeEvent, NodeOutcome,
-    NodePhase, PlanDecision, RunEvent, RunOutcome, ToolEvent, WorkspaceEvent,
+    ATTEMPT_BEFORE, CheckKind, Decider, Event, EventKind, Finish, HumanEvent, ModelEvent,
+    NodeEvent, NodeId, NodeOutcome, NodePhase, PlanDecision, RunEvent, RunOutcome, ToolEvent,
+    WorkspaceEvent,
 };
 
 /// The longest line, in characters.
@@ -188,6 +189,7 @@ fn of_workspace(event: &WorkspaceEvent) -> String {
         }
         WorkspaceEvent::Checked {
             node,
+            attempt,
             kind,
             command,
             passed,
@@ -196,10 +198,12 @@ fn of_workspace(event: &WorkspaceEvent) -> String {
             reason,
             ..
         } => {
+            let is_before = *node == NodeId::run() && *attempt == ATTEMPT_BEFORE;
             let what = match kind {
                 CheckKind::Lint => "lint",
                 CheckKind::GeneratedTest => "generated test",
                 CheckKind::Acceptance => "acceptance",
+                CheckKind::Project if is_before => "project check of the state before",
                 CheckKind::Project => "project check",
             };
             let how = if *passed { "passed" } else { "did not pass" };

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sage_core::{
-    CallId, CheckKind, Effect, Event, EventKind, HumanEvent, ModelEvent, NodeEvent, NodeId,
-    NodeOutcome, NodePhase, Progress, RunEvent, ToolEvent, WorkspaceEvent,
+    ATTEMPT_BEFORE, CallId, CheckKind, Effect, Event, EventKind, HumanEvent, ModelEvent, NodeEvent,
+    NodeId, NodeOutcome, NodePhase, Progress, RunEvent, ToolEvent, WorkspaceEvent,
 };
 
 use crate::ui::{Level, printable, style};
@@ -311,6 +311,7 @@ fn workspace_line(event: &WorkspaceEvent) -> (Level, String) {
         }
         WorkspaceEvent::Checked {
             node,
+            attempt,
             kind,
             command,
             passed,
@@ -319,9 +320,12 @@ fn workspace_line(event: &WorkspaceEvent) -> (Level, String) {
             reason,
             ..
         } => {
-            let tests = n_tests.map(|n| format!("{n} tests, ")).unwrap_or_default();
+            let is_before = *node == NodeId::run() && *attempt == ATTEMPT_BEFORE;
+            let tests = n_tests.map(|n| format!("{n} test{}, ", if n == 1 { "" } else { "s" }));
+            let tests = tests.unwrap_or_default();
             let took = style::faint(format!("({tests}{})", duration(*duration_ms)));
-            let what = format!("{} `{}`", check_name(*kind), short(command));
+            let when = if is_before { " of the state before" } else { "" };
+            let what = format!("{}{when} `{}`", check_name(*kind), short(command));
             let text = if *passed {
                 format!("{} {what} {took}", style::good("passed:"))
             } else {

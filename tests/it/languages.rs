@@ -84,6 +84,14 @@ fn assert_repaired(world: &World, sample: &Sample, output: &Output) {
     output.expect_text("passed");
 }
 
+/// The run again from its record, with the real runners: it goes the same way, and changes nothing.
+#[track_caller]
+fn assert_replays(world: &World) {
+    let before = world.sandbox.tree();
+    world.sandbox.run(&["replay"]).expect_code(0).expect_text("same:");
+    assert_eq!(before.diff(&world.sandbox.tree()), "");
+}
+
 /// A test of the project fails, and nobody names a command: the project's own verification judges.
 fn check_unnamed(sample: &Sample, acts: Acts) {
     let world = world(sample, true, vec![sample.coding()], acts);
@@ -94,6 +102,7 @@ fn check_unnamed(sample: &Sample, acts: Acts) {
     assert_failed_then_passed(&run, sample.detected, "project");
     assert_repaired(&world, sample, &output);
     assert_eq!(world.sandbox.git_status(), [format!(" M {}", sample.code)], "{output}");
+    assert_replays(&world);
 }
 
 /// A test that the plan has written fails: the file itself is run, and then what the plan names.

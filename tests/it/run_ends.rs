@@ -250,3 +250,17 @@ fn a_task_that_a_resume_goes_on_with_is_not_called_failed() {
     let output = World::new(brain).run_auto(&[]);
     output.expect_code(5).expect_text("task_001 (coder): interrupted").expect_text("sage resume");
 }
+
+#[test]
+fn links_and_pipes_that_a_failed_task_left_are_taken_back() {
+    let task = PlannedTask::file("task_001", "src/a.txt", "a\n")
+        .with("paths", json!(["src/**"]))
+        .calling("run", &json!({"command": "ln -s /tmp src/out; mkfifo src/pipe"}))
+        .verified_by("test -e missing");
+    let world = World::new(planned(vec![task]));
+    let before = world.sandbox.tree();
+    let output = world.run_auto(&[]);
+    output.expect_code(1);
+    assert!(!output.all().contains("rolling back failed"), "{output}");
+    assert_eq!(before.diff(&world.sandbox.tree()), "", "{output}");
+}

@@ -11,6 +11,7 @@
 mod answer;
 mod context;
 mod error;
+mod net;
 mod options;
 mod overlay;
 pub mod plan;

@@ -14,12 +14,12 @@ use sage_log::{
     project_with,
 };
 use sage_tool::Workspace;
-use sage_tool::edits::unified_diff;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::context::RunCx;
 use crate::error::Result;
+use crate::net;
 use crate::plan::Plan;
 use crate::state;
 use crate::survey::VERIFICATION;
@@ -118,8 +118,14 @@ pub struct FileReport {
 pub(crate) fn build(cx: &RunCx) -> Result<Report> {
     let events = cx.log.events();
     let mut report = of_events(cx.run(), &events, &|blob| cx.log.get(blob).ok());
+    let net = net::changes(cx, &|_| true)?;
+    for file in &mut report.files {
+        if let Some(net) = net.iter().find(|net| net.path == file.path) {
+            (file.lines_added, file.lines_removed) = (net.lines_added, net.lines_removed);
+        }
+    }
     if cx.options.dry_run {
-        report.diff = Some(diff(cx, &events, None)?);
+        report.diff = Some(net.into_iter().map(|file| file.diff).collect());
     }
     if let Some(plan) = report.plan.as_ref().filter(|_| report.outcome == RunOutcome::Planned) {
         report.worst_case = Some(crate::planner::worst_case(cx, plan).to_string());
@@ -382,32 +388,8 @@ pub(crate) fn changed_since(events: &[Event], workspace: &Workspace) -> Result<V
 
 /// The changes of one node as a unified diff.
 pub(crate) fn diff_of_node(cx: &RunCx, node: &NodeId) -> Result<String> {
-    diff(cx, &cx.log.events(), Some(node))
-}
-
-/// Changes against the state before the run, of all nodes or of one.
-fn diff(cx: &RunCx, events: &[Event], only: Option<&NodeId>) -> Result<String> {
-    let mut first: BTreeMap<&str, &Option<FileState>> = BTreeMap::new();
-    for event in events {
-        if let EventKind::Workspace(WorkspaceEvent::Changed { call, path, before, .. }) =
-            &event.kind
-            && only.is_none_or(|node| call.node == *node)
-        {
-            first.entry(path).or_insert(before);
-        }
-    }
-    let mut out = String::new();
-    for (path, before) in first {
-        let work_path = cx.workspace.resolve(path)?;
-        let after = cx.workspace.state(&work_path)?;
-        if after == *before {
-            continue;
-        }
-        let old = before.as_ref().map(|state| cx.snapshots.read(&state.hash)).transpose()?;
-        let new = after.map(|_| cx.workspace.read(&work_path)).transpose()?;
-        out.push_str(&unified_diff(path, old.as_deref(), new.as_deref(), 3));
-    }
-    Ok(out)
+    let files = net::changes(cx, &|call| call.node == *node)?;
+    Ok(files.into_iter().map(|file| file.diff).collect())
 }
 
 /// Writes the views in `.sage/` that people and scripts look at.
@@ -416,7 +398,11 @@ pub(crate) fn write_views(cx: &RunCx, report: &Report) -> Result<()> {
     let events = cx.log.events();
     let plan = report.plan.as_ref().and_then(|plan| serde_json::to_value(plan).ok());
     let roles = report.plan.as_ref().map(Plan::roles).unwrap_or_default();
-    let metrics = project_with(Metrics::with_roles(roles), &events);
+    let mut metrics = project_with(Metrics::with_roles(roles), &events);
+    // The log counts each step; what the run changed on the whole is what a person would count.
+    metrics.files_changed = report.files.len() as u64;
+    metrics.lines_added = report.files.iter().map(|file| file.lines_added).sum();
+    metrics.lines_removed = report.files.iter().map(|file| file.lines_removed).sum();
     state::write_json(&dir.join("last_run_metrics.json"), &to_json(&metrics))?;
     let session = project_with(SystemState::new(plan.as_ref()), &events);
     state::write_json(&dir.join("system_state.json"), &to_json(&session))?;

@@ -148,10 +148,14 @@ impl Workspace {
         at.strip_prefix(&self.root).map(|rest| path::encode(rest.as_os_str())).unwrap_or_default()
     }
 
-    /// Reads a whole file.
+    /// Reads a whole file. Anything that is no file is an error: opening a pipe would wait for ever.
     pub fn read(&self, path: &WorkPath) -> Result<Vec<u8>> {
         let at = path.under(&self.root);
-        fs::read(&at).map_err(|source| Error::io("reading", path.as_str(), source))
+        let fail = |source| Error::io("reading", path.as_str(), source);
+        if !fs::metadata(&at).map_err(fail)?.is_file() {
+            return Err(fail(io::Error::other("not a regular file")));
+        }
+        fs::read(&at).map_err(fail)
     }
 
     /// What is at a path now: `None` when there is nothing. A folder or a special file is an error.

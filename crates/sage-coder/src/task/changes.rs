@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sage_core::{EventKind, FileState, WorkspaceEvent};
-use sage_tool::edits::{line_diff_counts, unified_diff};
+use sage_core::{CallId, FileState};
 use serde::{Deserialize, Serialize};
 
 use super::Attempt;
 use crate::error::Result;
+use crate::net;
 
 /// The attempt's changes against the state in which it found the files.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,9 +30,6 @@ pub(super) struct Changed {
 
 /// Longest diff that is shown to a model, in characters.
 const MAX_DIFF_CHARS: usize = 24_000;
-
-/// Context lines around a change.
-const DIFF_CONTEXT: usize = 3;
 
 impl Changes {
     pub(super) fn lines_removed(&self) -> u64 {
@@ -58,39 +55,24 @@ impl Attempt {
 
     /// State of each file before the attempt first touched it.
     pub(super) fn first_states(&self) -> BTreeMap<String, Option<FileState>> {
-        let mut first = BTreeMap::new();
-        for event in self.cx.log.events() {
-            if let EventKind::Workspace(WorkspaceEvent::Changed { call, path, before, .. }) =
-                event.kind
-                && call.node == self.task.id
-                && call.attempt == self.number
-            {
-                first.entry(path).or_insert(before);
-            }
-        }
-        first
+        net::first_states(&self.cx, &|call| self.made(call))
+    }
+
+    /// Whether a call is one of this attempt.
+    fn made(&self, call: &CallId) -> bool {
+        call.node == self.task.id && call.attempt == self.number
     }
 
     fn compute_changes(&self) -> Result<Changes> {
         let mut changes = Changes::default();
-        for (path, before) in self.first_states() {
-            let work_path = self.cx.workspace.resolve(&path)?;
-            let after = self.cx.workspace.state(&work_path)?;
-            if before == after {
-                continue;
-            }
-            let old = before.as_ref().map(|s| self.cx.snapshots.read(&s.hash)).transpose()?;
-            let new = after.as_ref().map(|_| self.cx.workspace.read(&work_path)).transpose()?;
-            let bytes = |content: &Option<Vec<u8>>| content.clone().unwrap_or_default();
-            let (lines_added, lines_removed) = line_diff_counts(&bytes(&old), &bytes(&new));
-            let diff = unified_diff(&path, old.as_deref(), new.as_deref(), DIFF_CONTEXT);
-            changes.diff.push_str(&diff);
+        for file in net::changes(&self.cx, &|call| self.made(call))? {
+            changes.diff.push_str(&file.diff);
             changes.files.push(Changed {
-                path,
-                existed: before.is_some(),
-                exists: after.is_some(),
-                lines_added,
-                lines_removed,
+                path: file.path,
+                existed: file.existed,
+                exists: file.exists,
+                lines_added: file.lines_added,
+                lines_removed: file.lines_removed,
             });
         }
         changes.diff = sage_core::head_and_tail(&changes.diff, MAX_DIFF_CHARS);

@@ -16,24 +16,18 @@ impl Attempt {
         if self.cx.options.keep_failed && is_last {
             return Ok(0);
         }
-        let mut targets = Vec::new();
-        for (path, before) in self.first_states() {
-            let work_path = self.cx.workspace.resolve(&path)?;
-            if self.cx.workspace.state(&work_path)? != before {
-                targets.push((path, before));
-            }
-        }
+        let (store, workspace) = (&self.cx.snapshots, &self.cx.workspace);
+        let targets = store.differing(workspace, self.first_states())?;
         if targets.is_empty() {
             return Ok(0);
         }
         self.cx.emit(WorkspaceEvent::RolledBack {
             node: self.task.id.clone(),
             attempt: self.number,
-            paths: targets.iter().map(|(path, _)| path.clone()).collect(),
+            paths: targets.keys().cloned().collect(),
         })?;
         sage_core::Recorder::sync(&*self.cx.log)?;
-        let targets = targets.into_iter().collect();
-        Ok(self.cx.snapshots.revert(&self.cx.workspace, &targets)?.len())
+        Ok(store.revert(workspace, &targets)?.len())
     }
 
     /// Whether an earlier process began to take this attempt back. What the record answers now is

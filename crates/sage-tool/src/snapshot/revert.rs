@@ -12,6 +12,22 @@ use crate::path;
 use crate::workspace::{FOLDER_MODE, LINK_MODE, Workspace};
 
 impl SnapshotStore {
+    /// Those of `states` that the work tree does not hold now. Links are not followed, so what lies at
+    /// a path may lead anywhere, or be no file at all.
+    pub fn differing(
+        &self,
+        workspace: &Workspace,
+        states: BTreeMap<String, Option<FileState>>,
+    ) -> Result<BTreeMap<String, Option<FileState>>> {
+        let mut differing = BTreeMap::new();
+        for (path, state) in states {
+            if state_on_disk(workspace, &path::normalise(&path, &[])?)? != state {
+                differing.insert(path, state);
+            }
+        }
+        Ok(differing)
+    }
+
     /// Puts each path into the given state (`None`: nothing there), and returns the paths that were
     /// in another. The contents must have been kept ([`SnapshotStore::keep`]), as those of every
     /// logged change are; if one is missing, nothing is changed. Safe to repeat after a crash.

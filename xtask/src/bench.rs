@@ -33,12 +33,14 @@ pub struct BenchOptions {
     pub binary: Option<PathBuf>,
     /// Prints the figures and leaves the page as it is.
     pub dry: bool,
+    /// Measures only what has this in its name.
+    pub only: String,
 }
 
 impl BenchOptions {
-    /// Reads `--runs N`, `--binary FILE` and `--dry`.
+    /// Reads `--runs N`, `--binary FILE`, `--dry` and `--only NAME`.
     pub fn read(args: &[String]) -> anyhow::Result<Self> {
-        let mut options = Self { n_runs: 20, binary: None, dry: false };
+        let mut options = Self { n_runs: 20, binary: None, dry: false, only: String::new() };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
@@ -46,6 +48,8 @@ impl BenchOptions {
                 "--runs" => options.n_runs = value()?.parse().context("reading --runs")?,
                 "--binary" => options.binary = Some(value()?.into()),
                 "--dry" => options.dry = true,
+                // Half a page is no page.
+                "--only" => (options.only, options.dry) = (value()?.clone(), true),
                 _ => anyhow::bail!("bench does not know {arg}"),
             }
         }
@@ -61,7 +65,7 @@ pub fn run(root: &Path, options: &BenchOptions, out: &mut impl Write) -> anyhow:
         None => machine::build_release(root)?,
     };
     let machine = machine::Machine::look(root)?;
-    let figures = Bench::of(binary, options.n_runs).figures(out)?;
+    let figures = Bench::of(binary, options).figures(out)?;
     let text = page::generated(&machine, &figures);
     writeln!(out, "\n{text}")?;
     if !options.dry {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage: cargo xtask <check or generator>...
-       cargo xtask bench [--runs N] [--binary FILE] [--dry]
+       cargo xtask bench [--runs N] [--binary FILE] [--dry] [--only NAME]
 
   layers   crates use lower layers only, and each heavy dependency has one owner
   tidy     sizes, headers, comments, links, stray paths

@@ -15,10 +15,10 @@ use sage_testkit::{
 };
 use serde_json::json;
 
-use super::disk;
 use super::measure::Took;
 use super::prompt::Overhead;
 use super::summary::{Summary, ms};
+use super::{BenchOptions, disk};
 
 /// The goal of the runs whose model knows what to do without reading it.
 const GOAL: &str = "Create docs/usage.md with a short guide";
@@ -33,6 +33,8 @@ pub struct Bench {
     pub binary: PathBuf,
     /// How often, after one warm-up.
     pub n_runs: usize,
+    /// Part of the names of what is measured.
+    pub only: String,
     /// Used folders, removed together at the end: file systems are slow to create files soon after
     /// many were removed, and a person does not remove a project after each command.
     used: RefCell<Vec<CliSandbox>>,
@@ -76,15 +78,19 @@ struct Sample {
 
 impl Bench {
     /// Measures this program.
-    pub fn of(binary: PathBuf, n_runs: usize) -> Self {
-        Self { binary, n_runs, used: RefCell::default() }
+    pub fn of(binary: PathBuf, options: &BenchOptions) -> Self {
+        let BenchOptions { n_runs, only, .. } = options;
+        Self { binary, n_runs: *n_runs, only: only.clone(), used: RefCell::default() }
     }
 
     /// Measures everything.
     pub fn figures(&self, out: &mut impl Write) -> anyhow::Result<Figures> {
         let mut prompts = Vec::new();
         let mut rows = Vec::new();
-        let mut row = |name, once: &dyn Fn() -> anyhow::Result<Sample>| {
+        let mut row = |name: &'static str, once: &dyn Fn() -> anyhow::Result<Sample>| {
+            if !name.contains(&self.only) {
+                return Ok(());
+            }
             write!(out, "{name} ")?;
             let mut samples = Vec::new();
             for _ in 0..=self.n_runs {

@@ -128,3 +128,13 @@ fn a_plan_that_was_edited_in_its_review_is_edited_again() {
     assert_eq!(terminal.wait(patience), Some(0), "{}", terminal.screen());
     world.sandbox.run(&["replay", "last"]).expect_code(0);
 }
+
+#[test]
+fn tasks_side_by_side_replay_as_they_were_whoever_was_first() {
+    let task = |n: usize| PlannedTask::file(&format!("task_{n}"), &format!("{n}.txt"), "a\n");
+    let world = World::new(planned((1..=6).map(task).collect()));
+    world.run_auto(&[]).expect_code(0);
+    for _ in 0..3 {
+        world.sandbox.run(&["replay", "last"]).expect_code(0);
+    }
+}

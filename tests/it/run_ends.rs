@@ -264,3 +264,16 @@ fn links_and_pipes_that_a_failed_task_left_are_taken_back() {
     assert!(!output.all().contains("rolling back failed"), "{output}");
     assert_eq!(before.diff(&world.sandbox.tree()), "", "{output}");
 }
+
+#[test]
+fn the_time_of_a_run_ends_its_commands_too() {
+    let task = PlannedTask::file("task_001", "a.txt", "a\n").verified_by("sleep 60");
+    let world = World::new(planned(vec![task]));
+    let begun = std::time::Instant::now();
+    let output = world.run_auto(&["--max-time", "2s"]);
+    output.expect_code(6).expect_text("sage resume");
+    assert!(begun.elapsed().as_secs() < 30, "{output}");
+    assert_eq!(world.sandbox.processes(), [], "{output}");
+    let finished = world.sandbox.last_run().finished().expect("the end is on record");
+    assert_eq!(finished["outcome"], "out_of_budget", "{output}");
+}

@@ -65,6 +65,20 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// The run's time is used up.
+    #[error("the budget of {allowed_s} s is used up (time_s)")]
+    OutOfTime {
+        /// The limit, in seconds.
+        allowed_s: u64,
+    },
+    /// There is nothing to undo.
+    #[error("run {run} cannot be undone: {why}")]
+    NotUndoable {
+        /// The run.
+        run: sage_core::RunId,
+        /// Why.
+        why: String,
+    },
     /// Another run works in the project.
     #[error("the project is locked: another run works in it")]
     Busy,
@@ -113,7 +127,8 @@ impl Error {
             Self::BadPlanFile { .. } | Self::PlanNotJson { .. } => ErrorKind::Config,
             Self::NoPlan { .. } | Self::AnswerDoesNotMatch { .. } => ErrorKind::ModelAnswer,
             Self::PlanRejected => ErrorKind::Rejected,
-            Self::NotResumable { .. } => ErrorKind::Usage,
+            Self::NotResumable { .. } | Self::NotUndoable { .. } => ErrorKind::Usage,
+            Self::OutOfTime { .. } => ErrorKind::Budget,
             Self::ChangedSince { .. } => ErrorKind::Rejected,
             Self::Io { .. } | Self::Busy => ErrorKind::Environment,
             Self::Interrupted => ErrorKind::Interrupted,

@@ -94,10 +94,11 @@ fn record_plan(cx: &RunCx, plan: &Plan, source: &str, notes: &[String]) -> Resul
     show_plan(cx, plan)
 }
 
-/// Writes the plan where people look for it; another run may have written its own there since.
+/// Writes the plan where people look for it; another run may have written its own there since. Like
+/// everything that reaches the disk, it is written without secrets.
 fn show_plan(cx: &RunCx, plan: &Plan) -> Result<()> {
     let path = cx.wiring.state_dir.join("last_plan.json");
-    state::write_atomic(&path, plan.to_json().as_bytes())
+    state::write_atomic(&path, cx.wiring.redactor.redact(&plan.to_json()).as_bytes())
 }
 
 type Made = (Plan, Vec<String>, Option<&'static str>);

@@ -177,6 +177,8 @@ async fn drive(
     past: Vec<Event>,
 ) -> Result<RunEnd> {
     let overlay = options.overlay.clone();
+    // The end of the run's time stops the same things as Ctrl-C, but is no Ctrl-C.
+    let wiring = Wiring { cancel: wiring.cancel.child_token(), ..wiring };
     let cx = match assemble(wiring, options, log.clone(), &past) {
         Ok(cx) => Arc::new(cx),
         Err(error) => {
@@ -186,7 +188,7 @@ async fn drive(
             return Err(error);
         }
     };
-    let ended = execute(&cx, &past).await;
+    let ended = in_time(&cx, Box::pin(execute(&cx, &past))).await;
     sweep(&cx, &ended);
     let (outcome, kind, error) = match ended {
         Ok(outcome) => (outcome, None, None),
@@ -205,6 +207,38 @@ async fn drive(
         remove_copy(copy);
     }
     Ok(RunEnd { run: cx.run().clone(), outcome, kind, error, report })
+}
+
+/// Sees to it that the work ends with the run's time, whatever it is busy with.
+async fn in_time(cx: &RunCx, work: impl Future<Output = Result<RunOutcome>>) -> Result<RunOutcome> {
+    let (Some(left), Some(allowed_s)) = (cx.ledger.run_time_left(), cx.options.limits.time_s)
+    else {
+        return work.await;
+    };
+    tokio::pin!(work);
+    let ended = tokio::select! {
+        biased;
+        ended = &mut work => return ended,
+        () = tokio::time::sleep(left) => {
+            cx.wiring.cancel.cancel();
+            work.await
+        }
+    };
+    // What was done by then is done; only what was cut off is out of time.
+    match ended {
+        Err(Error::Interrupted) => {
+            let allowed = allowed_s as f64;
+            cx.emit(RunEvent::BudgetReached {
+                node: None,
+                limit: "time_s".to_owned(),
+                allowed,
+                used: allowed,
+                exhausted: true,
+            })?;
+            Err(Error::OutOfTime { allowed_s })
+        }
+        ended => ended,
+    }
 }
 
 /// Ends a run of which nothing but its log exists.

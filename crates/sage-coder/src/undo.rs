@@ -31,7 +31,7 @@ pub struct Undone {
 ///
 /// # Errors
 /// [`Error::ChangedSince`] names files that are neither as the run left them nor as they were before;
-/// then nothing at all is restored. [`Error::NotResumable`] when there is nothing to undo.
+/// then nothing at all is restored. [`Error::NotUndoable`] when there is nothing to undo.
 pub fn undo(wiring: &Wiring, run: &RunId, dry_run: bool) -> Result<Undone> {
     let _lock = ProjectLock::take(&wiring.state_dir)?;
     let dir = Runs::new(wiring.state_dir.join("runs")).dir(run);
@@ -44,7 +44,7 @@ pub fn undo(wiring: &Wiring, run: &RunId, dry_run: bool) -> Result<Undone> {
     // The lock keeps a live run from being undone under its feet.
     let (log, loaded) = RunLog::reopen(&dir, options)?;
     let events = loaded.events;
-    let no = |why: &str| Error::NotResumable { run: run.clone(), why: why.to_owned() };
+    let no = |why: &str| Error::NotUndoable { run: run.clone(), why: why.to_owned() };
     if options_of(&events).is_ok_and(|options| options.dry_run) {
         return Err(no("it was a dry run and changed nothing"));
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use sage_agent::Prompt;
-use sage_core::{AgentRole, NodeId};
+use sage_core::{AgentRole, CallId, NodeId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ impl Attempt {
     }
 
     async fn compute_briefing(&self) -> Result<Briefing> {
-        let files = crate::survey::files(&self.cx)?;
+        let files = self.files()?;
         // What the task will add counts: its language decides how it is checked.
         let mut expected = files.clone();
         expected.extend(self.task.target_files.iter().cloned());
@@ -89,6 +89,26 @@ impl Attempt {
             existing,
             project,
         })
+    }
+
+    /// Paths of the project as this task may know them, sorted: as the run found them and the tasks
+    /// before this one left them. What tasks beside it have added or removed so far is left out, for it
+    /// is a matter of chance, and a replay would find it otherwise.
+    pub(super) fn files(&self) -> Result<Vec<String>> {
+        let mut files: BTreeSet<String> = crate::survey::files(&self.cx)?.into_iter().collect();
+        let Ok(graph) = self.plan.compile() else { return Ok(files.into_iter().collect()) };
+        let is_beside = |call: &CallId| {
+            call.node != self.task.id
+                && !call.node.is_reserved()
+                && !graph.reaches(&call.node, &self.task.id)
+        };
+        for (path, before) in crate::net::first_states(&self.cx, &is_beside) {
+            match before {
+                Some(_) => files.insert(path),
+                None => files.remove(&path),
+            };
+        }
+        Ok(files.into_iter().collect())
     }
 
     /// Current text of the given files, each and together bounded.

@@ -88,7 +88,7 @@ impl Attempt {
             .gather("files for repair", async {
                 let mut paths: Vec<String> = self.task.target_files.clone();
                 paths.extend(changes.files.iter().map(|file| file.path.clone()));
-                let all = crate::survey::files(&self.cx)?;
+                let all = self.files()?;
                 paths.extend(all.into_iter().filter(|path| failure.detail.contains(path.as_str())));
                 let mut seen = BTreeSet::new();
                 paths.retain(|path| seen.insert(path.clone()));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sage_core::{Clock, Event, EventKind, Limits, ModelEvent, NodeEvent, NodeId, RunEvent, Spent};
 
@@ -136,6 +137,12 @@ impl Ledger {
             account.reserved.add(&worst);
         }
         Ok(Reservation { ledger: Arc::clone(self), node: node.clone(), worst })
+    }
+
+    /// How much of the run's own time is left, earlier processes counted; `None` without a limit.
+    #[must_use]
+    pub fn run_time_left(&self) -> Option<Duration> {
+        self.time_left(&NodeId::run()).map(|(left_ms, ..)| Duration::from_millis(left_ms))
     }
 
     /// Milliseconds until a limit on time is reached, and whose limit it is.

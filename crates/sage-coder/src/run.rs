@@ -28,6 +28,12 @@ use crate::state::ProjectLock;
 use crate::undo::is_undone;
 use crate::{answer, overlay, planner, state, task, verify};
 
+mod end;
+
+pub use end::exit_code;
+pub(crate) use end::is_resumable;
+use end::{one_line, outcome_of, reason, stopped_by};
+
 /// How a run ended, for the caller's exit code and display.
 #[derive(Debug)]
 pub struct RunEnd {
@@ -248,21 +254,9 @@ fn close(log: &RunLog, outcome: RunOutcome, error: &Error) -> Result<()> {
     Ok(log.sync()?)
 }
 
-fn one_line(error: &Error) -> String {
-    error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
 fn remove_copy(copy: &Path) {
     // A copy that cannot be removed is litter in the temporary folder, not a failure of the run.
     let _ = std::fs::remove_dir_all(copy);
-}
-
-/// Whether a run that ended so can be taken up again.
-pub(crate) fn is_resumable(outcome: RunOutcome) -> bool {
-    matches!(
-        outcome,
-        RunOutcome::Interrupted | RunOutcome::OutOfBudget | RunOutcome::ModelUnavailable
-    )
 }
 
 fn assemble(wiring: Wiring, options: RunOptions, log: RunLog, past: &[Event]) -> Result<RunCx> {
@@ -436,70 +430,6 @@ async fn until_cancelled<T>(cx: &RunCx, step: impl Future<Output = Result<T>>) -
         biased;
         () = cx.wiring.cancel.cancelled() => Err(Error::Interrupted),
         result = step => result,
-    }
-}
-
-/// What stopped the tasks that could go on if they were taken up again, if there are any: the latest
-/// of their ends says it. A task that failed beside them does not stop a run.
-fn stopped_by(events: &[Event], outcome: &GraphOutcome) -> Option<RunOutcome> {
-    if outcome.interrupted.is_empty() {
-        return None;
-    }
-    let kind = events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::Node(NodeEvent::Finished { node, error, .. })
-            if outcome.interrupted.contains(node) =>
-        {
-            Some(*error)
-        }
-        _ => None,
-    });
-    Some(match kind.flatten() {
-        Some(ErrorKind::ModelUnavailable) => RunOutcome::ModelUnavailable,
-        Some(ErrorKind::Budget) => RunOutcome::OutOfBudget,
-        Some(ErrorKind::Internal) => RunOutcome::Errored,
-        _ => RunOutcome::Interrupted,
-    })
-}
-
-fn outcome_of(error: &Error) -> RunOutcome {
-    match error.kind() {
-        ErrorKind::ModelUnavailable => RunOutcome::ModelUnavailable,
-        ErrorKind::Budget => RunOutcome::OutOfBudget,
-        ErrorKind::Rejected => RunOutcome::Rejected,
-        ErrorKind::Interrupted => RunOutcome::Interrupted,
-        ErrorKind::ModelAnswer | ErrorKind::Tool => RunOutcome::Failed,
-        ErrorKind::Usage | ErrorKind::Config | ErrorKind::Environment | ErrorKind::Internal => {
-            RunOutcome::Errored
-        }
-    }
-}
-
-/// The documented exit code of a run's end.
-#[must_use]
-pub fn exit_code(outcome: RunOutcome, kind: Option<ErrorKind>) -> u8 {
-    match outcome {
-        RunOutcome::Succeeded | RunOutcome::Planned => 0,
-        RunOutcome::Failed => 1,
-        RunOutcome::Rejected => 3,
-        RunOutcome::ModelUnavailable => 5,
-        RunOutcome::OutOfBudget => 6,
-        RunOutcome::Interrupted => 130,
-        RunOutcome::Errored => match kind {
-            Some(ErrorKind::Usage) => 2,
-            Some(ErrorKind::Config | ErrorKind::Environment) => 4,
-            _ => 70,
-        },
-    }
-}
-
-/// Why the run ended as it did, in one line; empty on success.
-fn reason(cx: &RunCx, outcome: RunOutcome, error: Option<&Error>) -> String {
-    if let Some(error) = error {
-        return one_line(error);
-    }
-    match outcome {
-        RunOutcome::Succeeded | RunOutcome::Planned => String::new(),
-        _ => report::failures_line(&cx.log.events(), &|blob| cx.log.get(blob).ok()),
     }
 }
 

@@ -19,7 +19,6 @@ fn the_definition_is_consistent() {
 #[test]
 fn flags_that_contradict_each_other_are_named_both() {
     for (line, a, b) in [
-        ("run x --auto --silent", "--auto", "--silent"),
         ("run x --research --auto", "--research", "--auto"),
         ("run x --research --silent", "--research", "--silent"),
         ("run x --plan-only --dry-run", "--plan-only", "--dry-run"),
@@ -37,6 +36,12 @@ fn flags_that_contradict_each_other_are_named_both() {
         assert!(message.contains(a) && message.contains(b), "{line}: {message}");
         assert!(hint.contains(a) && hint.contains(b), "{line}: {hint}");
     }
+}
+
+/// `--silent` is `--auto` and more, not its opposite: both together are `--silent`.
+#[test]
+fn silent_and_auto_go_together() {
+    assert!(read("run x --auto --silent").is_ok());
 }
 
 #[test]

@@ -116,7 +116,8 @@ const ONE_TASK: &str = "run, one task";
 
 fn peers(figures: &Figures) -> String {
     let mut text = String::from(
-        "## Next to others\n\nThe same job: one goal, one new file, a provider that answers at once.\n\n\
+        "## Next to others\n\nThe same job: one goal, one new file, a provider that answers at once. The others were \
+         measured earlier, on the same kind of machine.\n\n\
          | agent | time over the provider's | times ours | peak memory | times ours | prompt | times ours |\n\
          |---|---:|---:|---:|---:|---:|---:|\n",
     );

@@ -3,6 +3,7 @@
 //! Invariant: nothing is read here but argv. What a flag means is decided by the command that gets
 //! it; defaults that are also settings live in `settings/table.rs` and are only named here.
 
+mod apply;
 mod errors;
 mod project;
 mod run;
@@ -16,6 +17,7 @@ use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use apply::*;
 pub use errors::UsageError;
 use errors::usage_error;
 pub use project::*;
@@ -125,6 +127,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Print the events of a run
     Log(LogArgs),
+    /// Show what a first request to a model would be made of, in tokens
+    Context(ContextArgs),
     /// Prepare a project for sage
     Init(InitArgs),
     /// Check that everything sage needs is there
@@ -137,10 +141,14 @@ pub enum Command {
     Rules(RulesArgs),
     /// Show or change what tools may do
     Permissions(PermissionsArgs),
+    /// Run a command as tasks run theirs, or show what confines them
+    Sandbox(SandboxArgs),
     /// Show or reset the session, or show the hand-off of an interrupted run
     Session(SessionArgs),
     /// List what is remembered, or digest the recent runs
     Memory(MemoryArgs),
+    /// Apply the edits in a model's answer to a folder
+    Apply(ApplyArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// List all commands

@@ -3,8 +3,10 @@
 //! Names, summaries and flags are in `cli.rs`; one file per command is in `commands/`. Adding a
 //! command means a variant there, an arm and a place in [`GROUPS`] here, and a file.
 
+mod apply;
 mod completions;
 mod config;
+mod context;
 mod demo;
 mod docs;
 mod doctor;
@@ -21,6 +23,7 @@ mod resume;
 mod rules;
 mod run;
 mod runs;
+mod sandbox;
 mod session;
 mod status;
 mod undo;
@@ -39,9 +42,9 @@ use crate::ui::Ui;
 
 /// Groups of commands, in the order of a first day.
 pub const GROUPS: &[(&str, &[&str])] = &[
-    ("Work", &["run", "resume", "plan", "undo", "demo"]),
-    ("Look", &["status", "runs", "log", "replay"]),
-    ("Project", &["init", "rules", "permissions", "session", "memory"]),
+    ("Work", &["run", "resume", "plan", "undo", "apply", "demo"]),
+    ("Look", &["status", "runs", "log", "replay", "context"]),
+    ("Project", &["init", "rules", "permissions", "sandbox", "session", "memory"]),
     ("Set up", &["doctor", "config", "models"]),
     ("About", &["commands", "completions", "help", "version"]),
 ];
@@ -56,6 +59,7 @@ pub fn dispatch(cli: Cli, env: EnvVars, ui: &Arc<Ui>) -> Outcome {
         Some(Command::Completions(args)) => Ok(completions::run(&args, ui)),
         Some(Command::Help(args)) => help::run(&args, ui),
         Some(Command::Docs(args)) => Ok(docs::run(&args, ui)),
+        Some(Command::Apply(args)) => apply::run(&args, &global, ui),
         Some(command) => in_project(command, &global, env, ui),
     }
 }
@@ -78,6 +82,7 @@ fn in_project(command: Command, global: &GlobalArgs, env: EnvVars, ui: &Arc<Ui>)
         Command::Undo(args) => undo::run(&args, &cx, ui),
         Command::Demo(args) => demo::run(&args, &cx, ui),
         Command::Plan(args) => plan::run(&args, &cx, ui),
+        Command::Context(args) => context::run(&args, &cx, ui),
         Command::Status(args) => status::run(&args, &cx, ui),
         Command::Runs(args) => runs::run(args, &cx, ui),
         Command::Log(args) => log::run(&args, &cx, ui),
@@ -87,10 +92,12 @@ fn in_project(command: Command, global: &GlobalArgs, env: EnvVars, ui: &Arc<Ui>)
         Command::Config(args) => config::run(args, &cx, ui),
         Command::Models(args) => models::run(args, &cx, ui),
         Command::Permissions(args) => permissions::run(args, &cx, ui),
+        Command::Sandbox(args) => sandbox::run(&args, &cx, ui),
         Command::Session(args) => session::run(args, &cx, ui),
         Command::Memory(args) => memory::run(args, &cx, ui),
         // Answered before a project was looked for.
-        Command::Version(_)
+        Command::Apply(_)
+        | Command::Version(_)
         | Command::Commands(_)
         | Command::Completions(_)
         | Command::Help(_)

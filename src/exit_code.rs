@@ -23,6 +23,8 @@ pub enum ExitCode {
     Internal,
     /// Interrupted.
     Interrupted,
+    /// That of the command that `sage sandbox` was asked to run.
+    OfCommand(u8),
 }
 
 impl ExitCode {
@@ -51,6 +53,7 @@ impl ExitCode {
             Self::Budget => 6,
             Self::Internal => 70,
             Self::Interrupted => 130,
+            Self::OfCommand(code) => code,
         }
     }
 
@@ -73,6 +76,7 @@ impl ExitCode {
             Self::Budget => "a budget was used up; the run can be resumed",
             Self::Internal => "a fault of sage itself",
             Self::Interrupted => "interrupted; the run can be resumed",
+            Self::OfCommand(_) => "the exit code of the command that `sage sandbox` ran",
         }
     }
 }

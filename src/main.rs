@@ -25,6 +25,11 @@ use cli::{Cli, UsageError};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    // Before anything else is read or started: a launcher has one thread and nothing to say.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|word| word == sage_tool::LAUNCHER_WORD) {
+        return sage_tool::launch(args);
+    }
     panic_report::install();
     // A panic is reported by the hook; here it only becomes an exit code.
     let code = std::panic::catch_unwind(start).unwrap_or(exit_code::ExitCode::Internal);

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sage_core::Limits;
+use sage_tool::JailLimits;
 
 pub use edit::set_in_yaml;
 pub use resolve::{Problem, Source, read_file};
@@ -128,9 +129,19 @@ impl Settings {
         self.count("run.max_parallel").and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1)
     }
 
+    /// `run.lanes`: whether tasks that may write the same files work in lanes.
+    pub fn lanes(&self) -> bool {
+        self.text("run.lanes") != Some("never")
+    }
+
     /// `run.max_repairs`: repairs per task.
     pub fn max_repairs(&self) -> u32 {
         self.count_u32("run.max_repairs").unwrap_or(0)
+    }
+
+    /// `run.turns`: turns of one conversation.
+    pub fn turns(&self) -> u32 {
+        self.count_u32("run.turns").unwrap_or(1)
     }
 
     /// `run.keep_failed`: keep the changes of a failed task.
@@ -152,6 +163,7 @@ impl Settings {
     pub fn limits(&self) -> Limits {
         Limits {
             calls: self.count_u32("budget.calls"),
+            turns: self.count_u32("budget.turns"),
             tokens: self.count("budget.tokens"),
             usd: self.money("budget.usd"),
             time_s: self.count("budget.time_s"),
@@ -190,6 +202,34 @@ impl Settings {
     /// `models.call_timeout_s`.
     pub fn call_timeout(&self) -> Duration {
         self.seconds("models.call_timeout_s")
+    }
+
+    /// `sandbox.mode`: `on`, `landlock` or `off`.
+    pub fn sandbox_mode(&self) -> &str {
+        self.text("sandbox.mode").unwrap_or("on")
+    }
+
+    /// `sandbox.missing`: `refuse`, `ask` or `run`.
+    pub fn sandbox_missing(&self) -> &str {
+        self.text("sandbox.missing").unwrap_or("ask")
+    }
+
+    /// `sandbox.read`, `sandbox.write` or `sandbox.hide`: paths as they are written.
+    pub fn sandbox_paths(&self, key: &str) -> &[String] {
+        self.list(key)
+    }
+
+    /// `sandbox.max_…` and `sandbox.temp_mib`.
+    pub fn sandbox_limits(&self) -> JailLimits {
+        let mib = |key: &str| self.count(key).map(|n| n << 20);
+        let usual = JailLimits::default();
+        JailLimits {
+            processes: self.count("sandbox.max_processes").unwrap_or(usual.processes),
+            file_bytes: mib("sandbox.max_file_mib").unwrap_or(usual.file_bytes),
+            temp_bytes: mib("sandbox.temp_mib").unwrap_or(usual.temp_bytes),
+            disk_bytes: mib("sandbox.max_disk_mib").unwrap_or(usual.disk_bytes),
+            memory_bytes: mib("sandbox.max_memory_mib").unwrap_or(usual.memory_bytes),
+        }
     }
 
     /// `tools.command_timeout_s`.

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use sage_coder::{AnswerCheck, Mode, ModelFactory, RunOptions, Wiring};
+use sage_coder::{AnswerCheck, Lanes, Mode, ModelFactory, RunOptions, Wiring};
 use sage_core::{Clock as _, Decider, Interaction, Limits, RunId, Seq, Silent};
 use sage_log::Redactor;
 use sage_model::{ChatModel, Router};
 use serde_json::{Value, json};
 
 use super::{
-    EditorProcess, Interrupts, Models, SystemClock, TerminalInteraction, child_environment, policy,
-    process_limits, providers, redactor, router_options, temp_folder,
+    EditorProcess, Interrupts, Models, SystemClock, TerminalInteraction, child_environment,
+    confine, policy, process_limits, providers, redactor, router_options, temp_folder,
 };
 use crate::cli::{LimitArgs, ModelArgs};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::policy_file;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use crate::ui::live::Live;
@@ -65,8 +66,9 @@ impl Pipeline<'_> {
                 Who::Person => Decider::Mode,
                 Who::Nobody(by) => by,
             },
-            policy: Arc::new(policy(cx)?),
+            policy: Arc::new(policy(cx, &[])?),
             child_env,
+            sandbox: Arc::new(confine(cx, self.settings, self.ui)?),
             process: process_limits(self.settings),
             redactor: match models {
                 Some(models) => redactor(cx, models),
@@ -77,6 +79,7 @@ impl Pipeline<'_> {
                 Some(models) => model_factory(cx, self.settings, models.clone()),
                 None => no_models(),
             },
+            lane_order: Vec::new(),
             check_answer: None,
             sage_version: env!("CARGO_PKG_VERSION").to_owned(),
             width: self.ui.width,
@@ -92,6 +95,7 @@ impl Pipeline<'_> {
                 Arc::new(EditorProcess::new(self.cx)),
                 self.live.flusher(),
                 self.cx.sage("last_plan.json"),
+                policy_file::keeper(self.cx),
             )),
         }
     }
@@ -107,13 +111,17 @@ impl Pipeline<'_> {
             plan_only: false,
             dry_run: false,
             overlay: None,
+            in_worktree: false,
+            worktree: None,
+            commit: None,
             plan_file: None,
             include: Vec::new(),
             clarify: !settings.no_clarify(),
             max_parallel: settings.max_parallel(),
+            lanes: Lanes::of_project(&self.cx.root, settings.lanes(), settings.max_parallel()),
             limits: settings.limits(),
             max_repairs: settings.max_repairs(),
-            max_turns: DEFAULT_TURNS,
+            max_turns: settings.turns(),
             verify_timeout_s: settings.verify_timeout().as_secs(),
             verify: verify.map(|_| settings.verify_commands().to_vec()),
             keep_failed: settings.keep_failed(),
@@ -122,12 +130,10 @@ impl Pipeline<'_> {
             session_id: None,
             trace_id: self.cx.env.get("SAGE_TRACE_ID").map(str::to_owned),
             routing: Value::Null,
+            rules: Vec::new(),
         }
     }
 }
-
-/// Turns of one conversation.
-pub const DEFAULT_TURNS: u32 = 40;
 
 /// A new run's id: the time of its start in UTC, and a random ending against collisions.
 pub fn new_run_id() -> Result<RunId, Failure> {
@@ -166,6 +172,7 @@ pub fn routing_record(settings: &Settings, models: &ModelArgs) -> Value {
 pub fn changed_limits(args: &LimitArgs) -> Limits {
     Limits {
         calls: args.max_calls,
+        turns: args.max_turns,
         tokens: args.max_tokens,
         usd: args.max_cost,
         time_s: args.max_time.map(|time| time.as_secs()),

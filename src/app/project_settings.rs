@@ -21,6 +21,7 @@ impl LimitArgs {
         flags.set("budget.usd", self.max_cost, "--max-cost");
         flags.set("budget.tokens", self.max_tokens, "--max-tokens");
         flags.set("budget.calls", self.max_calls, "--max-calls");
+        flags.set("budget.turns", self.max_turns, "--max-turns");
         flags.set("budget.time_s", self.max_time.map(|time| time.as_secs()), "--max-time");
     }
 }
@@ -32,6 +33,7 @@ impl RunArgs {
         flags.set_if(self.research, "run.mode", "research", "--research");
         flags.set_if(self.auto, "run.mode", "auto", "--auto");
         flags.set_if(self.silent, "run.mode", "silent", "--silent");
+        flags.set("sandbox.mode", self.sandbox.as_ref(), "--sandbox");
         flags.set_if(self.full, "run.full", "true", "--full");
         flags.set_if(self.no_clarify, "run.no_clarify", "true", "--no-clarify");
         flags.set_if(self.keep_failed, "run.keep_failed", "true", "--keep-failed");

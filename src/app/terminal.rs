@@ -14,7 +14,10 @@ use sage_core::{
 };
 use similar::TextDiff;
 
+use crate::policy_file::Keeper;
 use crate::ui::{Ui, printable, style};
+
+mod approval;
 
 /// Answers that were not understood before a question counts as refused.
 const MAX_ANSWERS: u32 = 100;
@@ -58,19 +61,21 @@ pub struct TerminalInteraction {
     editor: Arc<dyn PlanEditor>,
     before_question: Box<dyn Fn() + Send + Sync>,
     plan_file: PathBuf,
+    keeper: Keeper,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 impl TerminalInteraction {
     /// Asks on stderr and reads stdin. `before_question` makes sure that the live display has caught
-    /// up; plans are edited in `plan_file`.
+    /// up; plans are edited in `plan_file`; `keeper` writes down what is approved for good.
     pub fn new(
         ui: Arc<Ui>,
         editor: Arc<dyn PlanEditor>,
         before_question: impl Fn() + Send + Sync + 'static,
         plan_file: PathBuf,
+        keeper: Keeper,
     ) -> Self {
-        Self::with_keyboard(ui, Arc::new(Stdin), editor, before_question, plan_file)
+        Self::with_keyboard(ui, Arc::new(Stdin), editor, before_question, plan_file, keeper)
     }
 
     fn with_keyboard(
@@ -79,10 +84,11 @@ impl TerminalInteraction {
         editor: Arc<dyn PlanEditor>,
         before_question: impl Fn() + Send + Sync + 'static,
         plan_file: PathBuf,
+        keeper: Keeper,
     ) -> Self {
         let before_question = Box::new(before_question);
         let one_at_a_time = tokio::sync::Mutex::new(());
-        Self { ui, keyboard, editor, before_question, plan_file, one_at_a_time }
+        Self { ui, keyboard, editor, before_question, plan_file, keeper, one_at_a_time }
     }
 
     async fn answer(&self, prompt: &str) -> Option<String> {
@@ -117,13 +123,17 @@ impl TerminalInteraction {
     fn show_difference(&self, before: &str, after: &str) {
         let diff = TextDiff::from_lines(before, after);
         for line in diff.unified_diff().context_radius(2).to_string().lines() {
-            let line = printable(line);
-            self.ui.aside(match line.chars().next() {
-                Some('+') => style::good(line),
-                Some('-') => style::error(line),
-                _ => line.into_owned(),
-            });
+            self.show_diff_line(line);
         }
+    }
+
+    fn show_diff_line(&self, line: &str) {
+        let line = printable(line);
+        self.ui.aside(match line.chars().next() {
+            Some('+') => style::good(line),
+            Some('-') => style::error(line),
+            _ => line.into_owned(),
+        });
     }
 }
 
@@ -175,25 +185,7 @@ impl Interaction for TerminalInteraction {
     async fn approve_tool(&self, request: ToolRequest) -> Approval {
         let _turn = self.one_at_a_time.lock().await;
         (self.before_question)();
-        self.ui.aside(format!(
-            "{} {} wants {}: {}\n  because {}",
-            style::warning("allow?"),
-            request.node,
-            printable(&request.tool),
-            printable(&request.what),
-            printable(&request.because),
-        ));
-        for _ in 0..MAX_ANSWERS {
-            let Some(answer) = self.answer("[y]es [n]o ").await else { break };
-            match answer.to_lowercase().as_str() {
-                "y" | "yes" => return Approval { allowed: true, by: Decider::Person },
-                "n" | "no" | "" => break,
-                _ => self
-                    .ui
-                    .aside("  y  let it happen this once\n  n  refuse it; the model is told so"),
-            }
-        }
-        Approval { allowed: false, by: Decider::Person }
+        self.decide_on(&request).await
     }
 
     async fn ask(&self, question: Question) -> Answer {

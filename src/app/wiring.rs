@@ -56,9 +56,9 @@ pub fn process_limits(settings: &Settings) -> ProcessLimits {
     }
 }
 
-/// What tools may do.
-pub fn policy(cx: &Context) -> Result<Policy, Failure> {
-    policy_file::policy(cx)
+/// What tools may do; `rules` are those of flags.
+pub fn policy(cx: &Context, rules: &[String]) -> Result<Policy, Failure> {
+    policy_file::policy(cx, rules)
 }
 
 /// Takes secrets out of logs: values of variables whose names look secret, and the keys of providers

@@ -222,8 +222,10 @@ pub enum RulesCommand {
 
 /// `sage permissions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sage permissions\n  sage permissions set policy strict\n  \
-                  sage permissions reset")]
+#[command(after_help = "Example:\n  sage permissions\n  \
+                  sage permissions explain \"npm install && npm test\"\n  \
+                  sage permissions explain --path src/key.pem --write\n  \
+                  sage permissions set policy strict\n  sage permissions reset")]
 pub struct PermissionsArgs {
     /// What to do; `show` when absent.
     #[command(subcommand)]
@@ -236,8 +238,12 @@ pub struct PermissionsArgs {
 /// What `sage permissions` can do.
 #[derive(Debug, Subcommand)]
 pub enum PermissionsCommand {
-    /// Print the policy in effect and where each part comes from
+    /// Print the policy in effect, all rules, and where each comes from
     Show(OutputArgs),
+    /// Say what would be decided about a command, a path, a host or a tool, and by which rule
+    Explain(ExplainArgs),
+    /// Check the policy files and the examples of their rules; exit code 4 when one is wrong
+    Test(OutputArgs),
     /// Change one part in .sage/policy.json; `clear` removes it
     Set {
         /// Which part
@@ -252,6 +258,38 @@ pub enum PermissionsCommand {
     },
     /// Remove what was set; other keys of the file are kept
     Reset(OutputArgs),
+}
+
+/// `sage permissions explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sage permissions explain \"curl https://x.org | sh\"\n  \
+                  sage permissions explain --host pypi.org --json\n\n\
+                  Prints allow, ask or deny, and the rule that decides. Exit code 0 whatever it is.")]
+pub struct ExplainArgs {
+    /// The command line, as a model would give it to `run`
+    #[arg(value_name = "COMMAND", required_unless_present_any = ["path", "host", "tool"])]
+    pub command: Option<String>,
+    /// A file or folder of the project instead
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["command", "host"])]
+    pub path: Option<String>,
+    /// It is written, not read
+    #[arg(long, requires = "path")]
+    pub write: bool,
+    /// It is deleted, or loses most of what it holds
+    #[arg(long, requires = "path", conflicts_with = "write")]
+    pub remove: bool,
+    /// A host that commands want to reach instead
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["command", "path"])]
+    pub host: Option<String>,
+    /// The tool that does it [default: run for commands, read and write for paths]
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// Rules as they would be given to `sage run`.
+    #[command(flatten)]
+    pub rules: super::RuleArgs,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// A part of the permissions that can be set.
@@ -384,6 +422,30 @@ pub enum DocsPage {
     ExitCodes,
 }
 
-fn role(text: &str) -> Result<AgentRole, String> {
+pub(super) fn role(text: &str) -> Result<AgentRole, String> {
     text.parse().map_err(|error: sage_core::UnknownRole| error.to_string())
+}
+
+/// `sage sandbox`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  sage sandbox -- cargo test\n  sage sandbox --json\n\nThe command sees and may \
+                        change what a task's command does; its exit code is passed on. Without a command: what is enforced."
+)]
+pub struct SandboxArgs {
+    /// What it reaches over the network: off, all, or hosts such as example.com,*.crates.io
+    #[arg(long, value_name = "WHAT", default_value = "off")]
+    pub network: String,
+    /// What confines it: on, landlock or off [default: on; setting: sandbox.mode]
+    #[arg(long, value_name = "MODE")]
+    pub sandbox: Option<String>,
+    /// Time limit in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout_s: Option<u64>,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
 }

@@ -27,6 +27,9 @@ pub struct RunArgs {
     /// Never ask; skip a failed task with its dependents and do the rest (more than --auto)
     #[arg(long, help_heading = "Who decides")]
     pub silent: bool,
+    /// What confines commands: on, landlock or off [default: on; setting: sandbox.mode]
+    #[arg(long, value_name = "MODE", conflicts_with = "resume", help_heading = "Who decides")]
+    pub sandbox: Option<String>,
     /// Ask no clarifying questions [env: SAGE_NO_CLARIFY]
     #[arg(long, help_heading = "Who decides")]
     pub no_clarify: bool,
@@ -43,6 +46,20 @@ pub struct RunArgs {
     /// Do everything in a copy, print the diff, leave the work tree as it is
     #[arg(long, conflicts_with = "resume", help_heading = "What is done")]
     pub dry_run: bool,
+    /// Work in a git work tree of its own, on a new branch, and leave yours as it is
+    #[arg(long, conflicts_with_all = ["plan_only", "dry_run", "resume"], help_heading = "What is done")]
+    pub worktree: bool,
+    /// Commit what each task did to the branch that is checked out, if the run succeeds
+    #[arg(long, conflicts_with_all = ["plan_only", "dry_run", "resume"], help_heading = "What is done")]
+    pub commit: bool,
+    /// Commit to a new branch NAME instead, without switching to it
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["plan_only", "dry_run", "resume"],
+        help_heading = "What is done"
+    )]
+    pub branch: Option<String>,
     /// Keep the changes of a failed task [setting: run.keep_failed]
     #[arg(long, conflicts_with = "plan_only", help_heading = "What is done")]
     pub keep_failed: bool,
@@ -86,6 +103,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 
+    /// What tools may do.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+
     /// `--json`.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -128,6 +149,36 @@ pub struct LimitArgs {
     /// Make at most N model calls [setting: budget.calls]
     #[arg(long, value_name = "N", value_parser = values::calls, allow_negative_numbers = true)]
     pub max_calls: Option<u32>,
+    /// Take at most N turns in all tasks together [setting: budget.turns]
+    #[arg(long, value_name = "N", value_parser = values::calls, allow_negative_numbers = true)]
+    pub max_turns: Option<u32>,
+}
+
+/// Rules for this run, over those of policy.json.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What tools may do")]
+pub struct RuleArgs {
+    /// Do without asking: command:'npm install', write:'docs/**', remove:old.py, host:pypi.org, tool:run;
+    /// may be repeated
+    #[arg(long, value_name = "RULE", value_parser = values::rule)]
+    pub allow: Vec<String>,
+    /// Ask before this; may be repeated
+    #[arg(long, value_name = "RULE", value_parser = values::rule)]
+    pub ask: Vec<String>,
+    /// Never do this; may be repeated
+    #[arg(long, value_name = "RULE", value_parser = values::rule)]
+    pub deny: Vec<String>,
+}
+
+impl RuleArgs {
+    /// The rules as a run keeps them: `allow command:npm install`.
+    pub fn texts(&self) -> Vec<String> {
+        let all = [("allow", &self.allow), ("ask", &self.ask), ("deny", &self.deny)];
+        let of = |(say, rules): (&str, &Vec<String>)| {
+            rules.iter().map(|rule| format!("{say} {rule}")).collect::<Vec<_>>()
+        };
+        all.into_iter().flat_map(of).collect()
+    }
 }
 
 /// `sage resume`.
@@ -143,6 +194,9 @@ pub struct ResumeArgs {
     /// What may be spent, counting what the run spent before.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// What tools may do, besides what the run's first flags said.
+    #[command(flatten)]
+    pub rules: RuleArgs,
     /// `--json`.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -163,11 +217,34 @@ pub struct ReplayArgs {
 
 /// `sage undo`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sage undo --dry-run\n  sage undo")]
+#[command(
+    after_help = "Example:\n  sage undo --dry-run\n  sage undo last:4\n  sage undo --file src/lib.rs\n  \
+                        sage undo --keep 'docs/**'\n  sage undo --redo\n\n\
+                        `sage runs show --files` lists the steps of a run. Every undo can be taken back."
+)]
 pub struct UndoArgs {
-    /// The run: its id, a unique beginning of it, or `last`
-    #[arg(value_name = "RUN", default_value = "last")]
-    pub run: String,
+    /// What to take back: a run (its id, a unique beginning of it, or `last`), or RUN:STEP for the
+    /// state before a step
+    #[arg(value_name = "RUN[:STEP]", default_value = "last")]
+    pub target: String,
+    /// Restore only this file, or what is in this folder; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+    /// The same as --file
+    #[arg(value_name = "PATH", last = true)]
+    pub paths: Vec<PathBuf>,
+    /// Leave these files as they are: a path or a pattern such as 'docs/**'; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub keep: Vec<String>,
+    /// Also restore files that were changed since by you or by a later run; they are saved first
+    #[arg(long)]
+    pub force: bool,
+    /// Take the last undo of the run back
+    #[arg(long, conflicts_with_all = ["file", "paths", "keep", "put_back"])]
+    pub redo: bool,
+    /// Bring back what commands had changed outside their tasks' paths and sage had put back
+    #[arg(long)]
+    pub put_back: bool,
     /// Show what would be restored and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::OutputArgs;
 use super::values;
+use super::{ModelArgs, OutputArgs};
 
 /// `sage status`.
 #[derive(Debug, Args)]
@@ -32,20 +32,35 @@ pub struct RunsArgs {
     pub output: OutputArgs,
 }
 
+/// `sage context`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sage context\n  sage context --role coder src/main.rs\n\n\
+                        No model is asked. `sage runs show RUN --context` shows what a run really sent.")]
+pub struct ContextArgs {
+    /// The files that a task would be about
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Only this role
+    #[arg(long, value_name = "ROLE", value_parser = super::project::role)]
+    pub role: Option<sage_core::AgentRole>,
+    /// The goal
+    #[arg(long, value_name = "GOAL")]
+    pub goal: Option<String>,
+    /// Which models would answer.
+    #[command(flatten)]
+    pub models: ModelArgs,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
 /// What `sage runs` can do.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// List the runs of this project, newest first
     List(OutputArgs),
     /// Show one run: tasks, files, checks, models, cost
-    Show {
-        /// The run: its id, a unique beginning of it, or `last`
-        #[arg(value_name = "RUN", default_value = "last")]
-        run: String,
-        /// `--json`.
-        #[command(flatten)]
-        output: OutputArgs,
-    },
+    Show(ShowArgs),
     /// Compare two runs: outcome, tasks, files, models, cost
     Diff {
         /// The first run
@@ -58,8 +73,30 @@ pub enum RunsCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Remove old runs; a run that can be resumed is kept unless --older-than names it
+    /// Remove old runs and the saved file states that only they need; a run that can be resumed is kept
+    /// unless --older-than names it
     Prune(PruneArgs),
+}
+
+/// `sage runs show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sage runs show --files\n  sage runs show last --diff 4")]
+pub struct ShowArgs {
+    /// The run: its id, a unique beginning of it, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub run: String,
+    /// Show its steps, and what each did to every file, ignored files included
+    #[arg(long, conflicts_with = "diff")]
+    pub files: bool,
+    /// Show what a step changed as a unified diff, or what the whole run changed
+    #[arg(long, value_name = "STEP", num_args = 0..=1, default_missing_value = "")]
+    pub diff: Option<String>,
+    /// Show what each prompt was made of, in tokens by section
+    #[arg(long, conflicts_with_all = ["files", "diff"])]
+    pub context: bool,
+    /// `--json`.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// `sage runs prune`.
@@ -96,6 +133,9 @@ pub struct LogArgs {
     /// Only events whose type begins so, such as `model` or `tool.refused`
     #[arg(long = "type", value_name = "PREFIX")]
     pub type_prefix: Option<String>,
+    /// Only the event of this number, with the output of its command
+    #[arg(long, value_name = "N", conflicts_with_all = ["follow", "node", "type_prefix"])]
+    pub seq: Option<u64>,
     /// Go on printing until the run ends
     #[arg(long, short)]
     pub follow: bool,

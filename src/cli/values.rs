@@ -31,6 +31,11 @@ impl FromStr for RoleModel {
     }
 }
 
+/// A rule of `--allow`, `--ask` and `--deny`, kept as it was typed.
+pub fn rule(text: &str) -> Result<String, String> {
+    sage_tool::Rule::of_flag(sage_tool::Say::Ask, text).map(|_| text.to_owned())
+}
+
 /// `90`, `90s`, `10m`, `1h30m`, `2d`: at least one second.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let expected = || format!("{text:?} is not a duration such as 90s, 10m, 1h30m or 2d");

@@ -15,6 +15,7 @@ use crate::cli::DoctorArgs;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Outcome;
+use crate::settings::Flags;
 use crate::ui::{Ui, printable, style, table};
 
 /// How bad it is when a check fails.
@@ -82,7 +83,9 @@ pub fn run(args: &DoctorArgs, cx: &Context, ui: &Ui) -> Outcome {
     checks.extend(programs);
     checks.extend(providers);
     checks.extend(project::runs(cx));
-    checks.push(machine::sandbox());
+    checks.extend(project::snapshots(cx));
+    let settings = app::settings(cx, &Flags::default()).ok();
+    checks.push(machine::sandbox(settings.as_ref()));
     checks.push(machine::terminal(cx, ui));
 
     let summary = Summary::of(&checks);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use sage_core::{Event, EventKind, RunEvent};
+use sage_core::{Event, EventKind, RunEvent, ToolEvent, WorkspaceEvent};
 
 use crate::cli::LogArgs;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, Outcome};
 use crate::history::{self, OpenedRun};
-use crate::ui::{Ui, style};
+use crate::ui::{Ui, printable, style};
 
 /// How often a followed run is looked at.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
@@ -18,6 +18,9 @@ const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
 pub fn run(args: &LogArgs, cx: &Context, ui: &Ui) -> Outcome {
     let opened = history::open(cx, &args.run)?;
     let filter = Filter { node: args.node.as_deref(), type_prefix: args.type_prefix.as_deref() };
+    if let Some(seq) = args.seq {
+        return one(&opened, seq, args.output.json, ui);
+    }
     filter.check(&opened)?;
     let mut printer = Printer { filter, json: args.output.json, start_ms: None, n_seen: 0 };
     printer.print(&opened.events, ui);
@@ -34,6 +37,41 @@ pub fn run(args: &LogArgs, cx: &Context, ui: &Ui) -> Outcome {
         None => Ok(ExitCode::Done),
         Some(problem) => Err(damaged(&problem)),
     }
+}
+
+/// One event, and what its command printed.
+fn one(opened: &OpenedRun, seq: u64, json: bool, ui: &Ui) -> Outcome {
+    let Some(event) = opened.events.iter().find(|event| event.seq.0 == seq) else {
+        let failure = Failure::usage(format!("run {} has no event {seq}", opened.run));
+        return Err(failure.hint(format!("its events are 1 to {}", opened.events.len())));
+    };
+    if json {
+        ui.json(event);
+        return Ok(ExitCode::Done);
+    }
+    ui.line(format!("{} {}", style::faint(format!("#{seq}")), sage_log::describe(event)));
+    let output = match &event.kind {
+        EventKind::Workspace(WorkspaceEvent::Checked { output, exit_code, .. }) => {
+            let code = exit_code.map_or("none".to_owned(), |code| code.to_string());
+            ui.line(format!("exit code: {code}"));
+            Some(output)
+        }
+        EventKind::Tool(ToolEvent::Finished { result, .. }) => Some(result),
+        _ => None,
+    };
+    if let EventKind::Workspace(WorkspaceEvent::TestsCompared { findings, .. }) = &event.kind {
+        findings.iter().for_each(|finding| ui.line(printable(&finding.text())));
+    }
+    if let Some(output) = output {
+        match sage_log::Payloads::of(&opened.dir).get(output) {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                text.lines().for_each(|line| ui.line(printable(line)));
+            }
+            Err(error) => ui.warn(format!("its payload cannot be read: {error}")),
+        }
+    }
+    Ok(ExitCode::Done)
 }
 
 fn damaged(problem: &str) -> Failure {

@@ -1,5 +1,8 @@
 //! `sage permissions`: what tools may do, where that comes from, and changes to it.
 
+mod explain;
+
+use sage_tool::{Rule, RuleName};
 use serde_json::json;
 
 use crate::cli::{PermissionPart, PermissionsArgs, PermissionsCommand};
@@ -14,6 +17,8 @@ pub fn run(args: PermissionsArgs, cx: &Context, ui: &Ui) -> Outcome {
     match args.command {
         None => show(args.output.json, cx, ui),
         Some(PermissionsCommand::Show(output)) => show(output.json, cx, ui),
+        Some(PermissionsCommand::Explain(explained)) => explain::run(&explained, cx, ui),
+        Some(PermissionsCommand::Test(output)) => test(output.json, cx, ui),
         Some(PermissionsCommand::Set { part, value, output }) => {
             set(part, &value, output.json, cx, ui)
         }
@@ -29,6 +34,7 @@ fn name(part: PermissionPart) -> &'static str {
 
 fn show(json: bool, cx: &Context, ui: &Ui) -> Outcome {
     let permissions = policy_file::in_effect(cx)?;
+    let policy = policy_file::policy(cx, &[])?;
     if json {
         for permission in &permissions {
             ui.json(&json!({
@@ -38,6 +44,9 @@ fn show(json: bool, cx: &Context, ui: &Ui) -> Outcome {
                 "source": permission.source,
                 "env": permission.part.variable(),
             }));
+        }
+        for rule in policy.rules() {
+            ui.json(&json!({ "rule": RuleName::of(rule), "because": rule.because }));
         }
         return Ok(ExitCode::Done);
     }
@@ -51,12 +60,51 @@ fn show(json: bool, cx: &Context, ui: &Ui) -> Outcome {
     table::columns(&permissions.iter().map(row).collect::<Vec<_>>())
         .iter()
         .for_each(|line| ui.line(line));
+    if !policy.rules().is_empty() {
+        let rows: Vec<Vec<String>> = policy.rules().iter().map(rule_row).collect();
+        ui.line("");
+        table::columns(&rows).iter().for_each(|line| ui.line(line));
+    }
     for key in PolicyFile::load(&cx.sage("policy.json"))?.unused() {
         ui.note(format!(
             "`{key}` of policy.json is kept and not used; `--project DIR` works elsewhere"
         ));
     }
     ui.note("never writable by tools: `.git`, `.sage`, and everything outside the project");
+    ui.note("`sage permissions explain \"COMMAND\"` says which rule decides");
+    Ok(ExitCode::Done)
+}
+
+fn rule_row(rule: &Rule) -> Vec<String> {
+    let text = rule.text();
+    let (say, about) = text.split_once(' ').unwrap_or((&text, ""));
+    let say = match rule.say {
+        sage_tool::Say::Allow => style::good(say),
+        sage_tool::Say::Ask => style::warning(say),
+        sage_tool::Say::Deny => style::error(say),
+    };
+    let because = rule.because.as_deref().unwrap_or_default();
+    vec![
+        say,
+        printable(about).into_owned(),
+        style::hint(rule.origin()),
+        style::faint(printable(because).into_owned()),
+    ]
+}
+
+/// Checks both files with all their examples.
+fn test(json: bool, cx: &Context, ui: &Ui) -> Outcome {
+    let (user, project) = policy_file::files(cx)?;
+    policy_file::policy(cx, &[])?;
+    let (n_user, n_project) = (user.rules.len(), project.rules.len());
+    if json {
+        ui.json(&json!({ "ok": true, "user_rules": n_user, "project_rules": n_project }));
+    } else {
+        ui.line(format!(
+            "{} {n_user} rules of yours, {n_project} of the project: every example fits",
+            style::good("ok")
+        ));
+    }
     Ok(ExitCode::Done)
 }
 

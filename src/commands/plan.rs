@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sage_coder::Lanes;
 use sage_coder::plan::draw::{self, Marks};
 use sage_coder::plan::{Plan, cost};
 use sage_core::{EventKind, RunEvent};
@@ -82,8 +83,9 @@ fn read(
         Some(run) => of_run(run, cx)?,
         None => of_file(which, cx)?,
     };
-    let (turns, repairs) = (crate::app::DEFAULT_TURNS, settings.max_repairs());
-    sage_coder::read_checked(&cx.root, &name, &text, turns, repairs).map_err(|error| {
+    let (turns, repairs) = (settings.turns(), settings.max_repairs());
+    let lanes = Lanes::of_project(&cx.root, settings.lanes(), settings.max_parallel());
+    sage_coder::read_checked(&cx.root, &name, &text, turns, repairs, lanes).map_err(|error| {
         Failure::new(error.kind(), error).hint("`docs/plans.md` describes every field")
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sage_core::Decider;
 use sage_log::Runs;
 
-use crate::app::{Interrupts, Pipeline, Who, answer_check, block_on, load_models};
+use crate::app::{Interrupts, Pipeline, Who, answer_check, block_on, load_models, policy};
 use crate::cli::{ModelArgs, ReplayArgs};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -28,6 +28,7 @@ pub fn run(args: &ReplayArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let loaded = sage_log::read_run(&Runs::new(cx.runs()).dir(&run))
         .map_err(|error| Failure::new(error.kind(), error))?;
     let options = sage_coder::options_of(&loaded.events).map_err(Failure::config)?;
+    wiring.policy = Arc::new(policy(cx, &options.rules)?);
     wiring.check_answer = options.output_schema.as_ref().map(answer_check).transpose()?;
     let models = load_models(cx, &settings, &ModelArgs::default())?;
     let replayed = block_on(sage_coder::replay(&wiring, &run, &models.config))?;

@@ -7,8 +7,10 @@ use sage_core::Decider;
 use sage_log::Runs;
 
 use super::run::{Show, finish, form};
-use crate::app::{Interrupts, Pipeline, Who, answer_check, block_on, changed_limits, load_models};
-use crate::cli::{LimitArgs, ModelArgs, ResumeArgs};
+use crate::app::{
+    Interrupts, Pipeline, Who, answer_check, block_on, changed_limits, load_models, policy,
+};
+use crate::cli::{LimitArgs, ModelArgs, ResumeArgs, RuleArgs};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::panic_report;
@@ -24,7 +26,7 @@ pub fn run(args: &ResumeArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
         last_message: None,
         next_steps: true,
     };
-    take_up(&args.run, &args.models, &args.limits, &show, cx, ui)
+    take_up(&args.run, &args.models, &args.limits, &args.rules, &show, cx, ui)
 }
 
 /// Takes up the run that `wanted` names.
@@ -32,6 +34,7 @@ pub fn take_up(
     wanted: &str,
     models: &ModelArgs,
     limits: &LimitArgs,
+    rules: &RuleArgs,
     show: &Show<'_>,
     cx: &Context,
     ui: &Arc<Ui>,
@@ -64,6 +67,8 @@ pub fn take_up(
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
     let models = load_models(cx, &settings, models)?;
     let mut wiring = pipeline.wiring(who, Some(&models))?;
+    let rules: Vec<String> = options.rules.iter().cloned().chain(rules.texts()).collect();
+    wiring.policy = Arc::new(policy(cx, &rules)?);
     wiring.check_answer = options.output_schema.as_ref().map(answer_check).transpose()?;
     panic_report::note_log(runs.dir(&run));
     let ended = block_on(sage_coder::resume(&wiring, &run, &changed_limits(limits)))?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sage_coder::{Detail, Form, Mode, RunEnd};
+use sage_coder::{Commit, Detail, Form, Mode, RunEnd};
 use sage_core::{Decider, RunId};
 use sage_log::Runs;
 use sage_model::ModelsConfig;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::resume;
 use crate::app::{
     Interrupts, Models, ModelsSource, Pipeline, Who, answer_check, block_on, load_models,
-    new_run_id, routing_record,
+    new_run_id, policy, routing_record,
 };
 use crate::cli::RunArgs;
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
         next_steps: true,
     };
     if let Some(run) = &args.resume {
-        return resume::take_up(run, &args.models, &args.limits, &show, cx, ui);
+        return resume::take_up(run, &args.models, &args.limits, &args.rules, &show, cx, ui);
     }
     let settings = crate::app::settings(cx, &args.flags())?;
     PathSet::new(&args.include).map_err(|error| Failure::usage(format!("--include: {error}")))?;
@@ -45,7 +45,8 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
         ui.note(format!(
             "taking up the interrupted run {run} of this goal (`--fresh` starts over)"
         ));
-        return resume::take_up(run.as_str(), &args.models, &args.limits, &show, cx, ui);
+        let run = run.as_str();
+        return resume::take_up(run, &args.models, &args.limits, &args.rules, &show, cx, ui);
     }
     let schema = args.output_schema.as_deref().map(read_schema).transpose()?;
     args.output_last_message.as_deref().map_or(Ok(()), check_writable)?;
@@ -54,6 +55,7 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let pipeline = Pipeline { cx, settings: &settings, ui, live: &live, interrupts: &interrupts };
     let models = load_models(cx, &settings, &args.models)?;
     let mut wiring = pipeline.wiring(who, Some(&models))?;
+    wiring.policy = Arc::new(policy(cx, &args.rules.texts())?);
     wiring.check_answer = schema.as_ref().map(answer_check).transpose()?;
     warn_about_keys(&models, cx, ui);
     let plan_file = args.plan.as_deref().map(read_plan).transpose()?;
@@ -62,11 +64,15 @@ pub fn run(args: &RunArgs, cx: &Context, ui: &Arc<Ui>) -> Outcome {
     let mut options = pipeline.options(goal, mode);
     options.plan_only = args.plan_only;
     options.dry_run = args.dry_run;
+    options.in_worktree = args.worktree;
+    options.commit = (args.commit || args.branch.is_some())
+        .then(|| Commit { branch: args.branch.clone(), base: None });
     options.plan_file = plan_file;
     options.include.clone_from(&args.include);
     // Only a person can answer questions.
     options.clarify &= who == Who::Person && mode == Mode::Research;
     options.output_schema = schema;
+    options.rules = args.rules.texts();
     options.routing = routing_record(&settings, &args.models);
     sage_coder::prepare_state(&wiring.state_dir)
         .map_err(|error| Failure::new(error.kind(), error))?;
@@ -230,7 +236,8 @@ fn same_goal_interrupted(
     settings: &Settings,
     cx: &Context,
 ) -> Option<RunId> {
-    let plain = !args.fresh && !args.plan_only && !args.dry_run && args.plan.is_none();
+    let commits = args.worktree || args.commit || args.branch.is_some();
+    let plain = !commits && !args.fresh && !args.plan_only && !args.dry_run && args.plan.is_none();
     if !plain || goal.is_empty() || args.output_schema.is_some() {
         return None;
     }
@@ -242,6 +249,8 @@ fn same_goal_interrupted(
         && options.full == settings.full()
         && !sage_coder::is_undone(&started.events)
         && !options.dry_run
+        && !options.in_worktree
+        && options.commit.is_none()
         && !options.plan_only
         && options.include == args.include;
     (takes_up && same).then_some(last.run)

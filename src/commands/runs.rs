@@ -1,8 +1,10 @@
 //! `sage runs`: list, show, compare and remove recorded runs.
 
+mod context;
 mod diff;
 mod prune;
 mod show;
+mod steps;
 
 use sage_log::RunSummary;
 use serde_json::{Value, json};
@@ -20,7 +22,16 @@ pub fn run(args: RunsArgs, cx: &Context, ui: &Ui) -> Outcome {
     match args.command {
         None => list(args.output.json, cx, ui),
         Some(RunsCommand::List(output)) => list(output.json, cx, ui),
-        Some(RunsCommand::Show { run, output }) => show::run(&run, output.json, cx, ui),
+        Some(RunsCommand::Show(args)) if args.files => {
+            steps::files(&args.run, args.output.json, cx, ui)
+        }
+        Some(RunsCommand::Show(args)) if args.context => {
+            context::run(&args.run, args.output.json, cx, ui)
+        }
+        Some(RunsCommand::Show(args)) => match &args.diff {
+            Some(step) => steps::diff(&args.run, step, args.output.json, cx, ui),
+            None => show::run(&args.run, args.output.json, cx, ui),
+        },
         Some(RunsCommand::Diff { a, b, output }) => diff::run(&a, &b, output.json, cx, ui),
         Some(RunsCommand::Prune(args)) => prune::run(&args, cx, ui),
     }

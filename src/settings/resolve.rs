@@ -219,6 +219,13 @@ pub(super) fn resolve(
         Ok(found) => {
             let path = sources.project;
             for (setting, value, line) in found {
+                if setting.is_personal() {
+                    let place = format!("{}:{line}", path.display());
+                    let message = "a project cannot set this; it belongs into your own config.yaml";
+                    let key = Some(setting.key.to_owned());
+                    problems.push(Problem { place, key, message: message.to_owned() });
+                    continue;
+                }
                 put(setting.key, value, Source::Project { path: path.to_owned(), line });
             }
         }

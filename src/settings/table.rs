@@ -25,6 +25,18 @@ pub struct Setting {
 
 const SECONDS: Kind = Kind::Count { min: 1, max: 86_400 };
 
+const MIB: Kind = Kind::Count { min: 1, max: 1 << 30 };
+
+/// Sections that a project's own file must not set: what confines a project is not for it to say.
+const PERSONAL: &[&str] = &["sandbox"];
+
+impl Setting {
+    /// Whether only the person may set it, not the project.
+    pub fn is_personal(&self) -> bool {
+        self.key.split_once('.').is_some_and(|(section, _)| PERSONAL.contains(&section))
+    }
+}
+
 /// Every setting, grouped by section.
 pub const TABLE: &[Setting] = &[
     Setting {
@@ -68,12 +80,28 @@ pub const TABLE: &[Setting] = &[
         doc: "how many tasks run at a time",
     },
     Setting {
+        key: "run.lanes",
+        kind: Kind::Choice(&["auto", "never"]),
+        default: "auto",
+        env: None,
+        flag: None,
+        doc: "what tasks do that run at the same time and may write the same files: work in lanes and be merged (`auto`, needs git), or wait for each other (`never`)",
+    },
+    Setting {
         key: "run.max_repairs",
         kind: Kind::Count { min: 0, max: 20 },
         default: "3",
         env: None,
         flag: None,
         doc: "how often a task is repaired after its checks failed",
+    },
+    Setting {
+        key: "run.turns",
+        kind: Kind::Count { min: 1, max: 10_000 },
+        default: "40",
+        env: None,
+        flag: None,
+        doc: "how many turns one conversation of a task may take; a task's `budget.turns` in the plan replaces it",
     },
     Setting {
         key: "run.keep_failed",
@@ -122,6 +150,14 @@ pub const TABLE: &[Setting] = &[
         env: None,
         flag: Some("--max-calls"),
         doc: "the most model calls a run may make",
+    },
+    Setting {
+        key: "budget.turns",
+        kind: Kind::Count { min: 1, max: u32::MAX as u64 },
+        default: "",
+        env: None,
+        flag: Some("--max-turns"),
+        doc: "the most turns that all tasks of a run may take together; a turn is one answer of a model at work and what it asked for",
     },
     Setting {
         key: "budget.time_s",
@@ -210,6 +246,86 @@ pub const TABLE: &[Setting] = &[
         env: None,
         flag: None,
         doc: "names of further environment variables that commands may see; names that look secret are refused",
+    },
+    Setting {
+        key: "sandbox.mode",
+        kind: Kind::Choice(&["on", "landlock", "off"]),
+        default: "on",
+        env: Some("SAGE_SANDBOX"),
+        flag: Some("--sandbox"),
+        doc: "what confines commands: `on` all that the kernel offers, `landlock` the same without namespaces, `off` nothing",
+    },
+    Setting {
+        key: "sandbox.missing",
+        kind: Kind::Choice(&["refuse", "ask", "run"]),
+        default: "ask",
+        env: Some("SAGE_SANDBOX_MISSING"),
+        flag: None,
+        doc: "what happens where the kernel offers no sandbox: `ask` refuses when there is nobody to ask",
+    },
+    Setting {
+        key: "sandbox.read",
+        kind: Kind::List,
+        default: "",
+        env: None,
+        flag: None,
+        doc: "further folders that commands may read; `~/` is your home",
+    },
+    Setting {
+        key: "sandbox.write",
+        kind: Kind::List,
+        default: "",
+        env: None,
+        flag: None,
+        doc: "further folders that commands may write",
+    },
+    Setting {
+        key: "sandbox.hide",
+        kind: Kind::List,
+        default: "",
+        env: None,
+        flag: None,
+        doc: "further files and folders that commands must not see",
+    },
+    Setting {
+        key: "sandbox.max_processes",
+        kind: Kind::Count { min: 310, max: 1 << 22 },
+        default: "2048",
+        env: None,
+        flag: None,
+        doc: "how many processes and threads a command may have at a time",
+    },
+    Setting {
+        key: "sandbox.max_file_mib",
+        kind: MIB,
+        default: "4096",
+        env: None,
+        flag: None,
+        doc: "the largest file that a command may write, in MiB",
+    },
+    Setting {
+        key: "sandbox.max_disk_mib",
+        kind: MIB,
+        default: "8192",
+        env: None,
+        flag: None,
+        doc: "how much of the disk a command may fill, in MiB",
+    },
+    Setting {
+        key: "sandbox.temp_mib",
+        kind: MIB,
+        default: "1024",
+        env: None,
+        flag: None,
+        doc: "the size of a command's private temporary folder, in MiB",
+    },
+    Setting {
+        key: "sandbox.max_memory_mib",
+        kind: MIB,
+        default: "16384",
+        env: None,
+        flag: None,
+        doc: "data that one process of a command may hold in memory, in MiB",
     },
     Setting {
         key: "rules.max_bytes",

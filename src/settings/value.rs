@@ -64,6 +64,13 @@ impl Kind {
                 Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(Value::Money(usd)),
                 _ => refuse(),
             },
+            // YAML takes a bare `on` or `off` for a truth.
+            Self::Choice(choices) if text == "true" && choices.contains(&"on") => {
+                Ok(Value::Text("on".to_owned()))
+            }
+            Self::Choice(choices) if text == "false" && choices.contains(&"off") => {
+                Ok(Value::Text("off".to_owned()))
+            }
             Self::Choice(choices) if choices.contains(&text) => Ok(Value::Text(text.to_owned())),
             Self::Choice(choices) => match nearest(text, choices.iter().copied()) {
                 Some(near) => Err(format!("{text:?} is not {self}; did you mean {near:?}?")),

@@ -77,3 +77,22 @@ fn plan_only_asks_the_planner_and_stops() {
     assert_eq!(world.calls_by_role()[1..], ["coder task_001", "test_engineer task_002"]);
     assert_eq!(world.sandbox.git_status(), ["?? src/hello.py", "?? tests/test_hello.py"]);
 }
+
+#[test]
+fn the_copy_of_a_killed_dry_run_is_removed_by_the_next_run() {
+    let world = World::in_project(&Fixture::delicate_files(), PlannedBrain::hello());
+    let copies = || {
+        let entries = std::fs::read_dir(world.sandbox.path("tmp")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("sage-dry-run-")).count()
+    };
+    let args = ["run", crate::support::GOAL, "--auto", "--dry-run"];
+    let killed = world.sandbox.sage(&args).env(crate::support::KILL_AFTER, "4").run();
+    assert_eq!((killed.signal, copies()), (Some(9), 1), "{killed}");
+    // Somebody else's run of that name is none of ours.
+    let foreign = world.sandbox.path("tmp/sage-dry-run-20200101-000000-abcd");
+    std::fs::create_dir(&foreign).unwrap();
+    world.run_auto(&["--plan-only"]).expect_code(0);
+    assert_eq!(copies(), 1);
+    assert!(foreign.exists());
+}

@@ -80,7 +80,10 @@ fn sleeps(world: &World) -> bool {
 /// A verification that sleeps until a file outside the project exists.
 fn check_interrupted_while_a_command_runs(command: &str) {
     let mut world = World::new(planned(Vec::new()));
-    let go = world.sandbox.path("go");
+    let folder = world.sandbox.path("signs");
+    std::fs::create_dir(&folder).unwrap();
+    let go = folder.join("go");
+    world.sandbox.user_config(&format!("sandbox:\n  read: [{}]\n", folder.display()));
     let command = command.replace("GO", &go.to_string_lossy());
     let task = PlannedTask::file("task_001", "a.txt", "a\n").verified_by(&command);
     world.server = sage_testkit::FakeOpenAi::start(planned(vec![task]));

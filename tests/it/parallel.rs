@@ -72,8 +72,8 @@ fn the_number_of_tasks_at_a_time_can_be_chosen() {
     }
 }
 
-#[test]
-fn two_tasks_on_one_file_lose_nothing() {
+/// Two tasks that each add a line to one file.
+fn two_on_one_file() -> World {
     let append = |id: &str, after: &str, line: &str| {
         PlannedTask::new(id, format!("Add {line}"))
             .version(vec![FileWrite::replace(
@@ -85,28 +85,42 @@ fn two_tasks_on_one_file_lose_nothing() {
     };
     let tasks = vec![append("task_a", "first", "by a"), append("task_b", "last", "by b")];
     let fixture = Fixture::default().file("list.txt", "first\nmiddle\nlast\n");
-    let world = World::in_project(&fixture, planned(tasks));
-    let output = world.run_auto(&[]);
-    output.expect_code(0);
-    assert_eq!(world.sandbox.read("list.txt"), "first\nby a\nmiddle\nlast\nby b\n");
-    let run = world.sandbox.last_run();
-    assert_eq!(most_at_once(&run), 1, "{}", story(&run));
-    let notes = run.of_type("run.planned")[0]["notes"].to_string();
-    assert!(notes.contains("task_a") && notes.contains("task_b"), "the plan says so: {notes}");
+    World::in_project(&fixture, planned(tasks))
 }
 
 #[test]
-fn tasks_whose_globs_overlap_are_made_sequential() {
-    let task = |id: &str, glob: &str, path: &str| {
-        PlannedTask::file(id, path, "x\n")
-            .with("paths", serde_json::json!([glob]))
-            .slow(Duration::from_millis(200))
-    };
-    let tasks =
-        vec![task("task_a", "src/**", "src/a.txt"), task("task_b", "src/*.txt", "src/b.txt")];
-    let world = World::new(planned(tasks));
-    world.run_auto(&[]).expect_code(0);
-    assert_eq!(most_at_once(&world.sandbox.last_run()), 1);
+fn two_tasks_on_one_file_lose_nothing() {
+    // In lanes of their own; one after the other where lanes are off, or of no use.
+    let cases: [(&str, &[&str], usize); 3] =
+        [("auto", &[], 2), ("never", &[], 1), ("auto", &["--max-parallel", "1"], 1)];
+    for (lanes, flags, at_once) in cases {
+        let world = two_on_one_file();
+        world.sandbox.write(".sage/config.yaml", format!("run:\n  lanes: {lanes}\n"));
+        world.run_auto(flags).expect_code(0);
+        assert_eq!(world.sandbox.read("list.txt"), "first\nby a\nmiddle\nlast\nby b\n");
+        let run = world.sandbox.last_run();
+        assert_eq!(most_at_once(&run), at_once, "{lanes} {flags:?}: {}", story(&run));
+        let notes = run.of_type("run.planned")[0]["notes"].to_string();
+        assert!(notes.contains("task_a") && notes.contains("task_b"), "the plan says so: {notes}");
+    }
+}
+
+#[test]
+fn tasks_whose_globs_overlap_are_merged_or_made_sequential() {
+    for (lanes, at_once) in [("auto", 2), ("never", 1)] {
+        let task = |id: &str, glob: &str, path: &str| {
+            PlannedTask::file(id, path, "x\n")
+                .with("paths", serde_json::json!([glob]))
+                .slow(Duration::from_millis(200))
+        };
+        let tasks =
+            vec![task("task_a", "src/**", "src/a.txt"), task("task_b", "src/*.txt", "src/b.txt")];
+        let world = World::new(planned(tasks));
+        world.sandbox.write(".sage/config.yaml", format!("run:\n  lanes: {lanes}\n"));
+        world.run_auto(&[]).expect_code(0);
+        assert_eq!(most_at_once(&world.sandbox.last_run()), at_once, "{lanes}");
+        assert!(world.sandbox.exists("src/a.txt") && world.sandbox.exists("src/b.txt"));
+    }
 }
 
 #[test]

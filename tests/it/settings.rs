@@ -133,7 +133,12 @@ fn a_strict_policy_refuses_commands_that_nobody_can_be_asked_about() {
         world.sandbox.env("SAGE_TOOL_POLICY", policy);
         let output = world.sandbox.run(&["run", GOAL, "--auto", "--max-calls", "8"]);
         assert!(matches!(output.code, Some(0 | 1 | 6)), "{output}");
-        world.sandbox.last_run().of_type("tool.refused").len()
+        // The model repeats itself where it may, which is refused as well, but not by the policy.
+        let mut refused = world.sandbox.last_run().of_type("tool.refused");
+        refused.retain(|event| {
+            !event["reason"].as_str().unwrap_or_default().contains("repeats itself")
+        });
+        refused.len()
     };
     assert!(run("strict") > 0);
     assert_eq!(run("standard"), 0);

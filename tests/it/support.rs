@@ -2,6 +2,7 @@
 //! what a run left behind.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sage_testkit::{
@@ -174,3 +175,54 @@ impl Provider {
 
 /// How long a person would wait for something that should be immediate.
 pub const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// A model that answers for one task only once another is merged into the tree, so that a test can say
+/// who comes second.
+pub struct Second {
+    model: PlannedBrain,
+    first: &'static str,
+    second: &'static str,
+    project: std::sync::OnceLock<std::path::PathBuf>,
+}
+
+impl Second {
+    /// `second` waits for `first`.
+    pub fn waiting(model: PlannedBrain, first: &'static str, second: &'static str) -> Arc<Self> {
+        Arc::new(Self { model, first, second, project: std::sync::OnceLock::new() })
+    }
+
+    /// A world with this model.
+    pub fn world(fixture: &Fixture, tasks: Vec<PlannedTask>) -> World {
+        let brain = Self::waiting(planned(tasks), "task_a", "task_b");
+        let world = World::in_project(fixture, Told(Arc::clone(&brain)));
+        brain.project.set(world.sandbox.project()).expect("set once");
+        world
+    }
+
+    fn is_merged(&self) -> bool {
+        let Some(project) = self.project.get() else { return false };
+        let runs = std::fs::read_dir(project.join(".sage/runs")).into_iter().flatten().flatten();
+        runs.map(|run| std::fs::read_to_string(run.path().join("events.jsonl")).unwrap_or_default())
+            .any(|log| {
+                log.lines().any(|line| {
+                    line.contains("workspace.lane_merged")
+                        && line.contains(&format!("\"{}\"", self.first))
+                        && line.contains("\"merged\":true")
+                })
+            })
+    }
+}
+
+struct Told(Arc<Second>);
+
+impl Brain for Told {
+    fn answer(&self, request: &SeenRequest) -> sage_testkit::Reply {
+        if request.task().as_deref() == Some(self.0.second) {
+            let deadline = std::time::Instant::now() + Duration::from_secs(60);
+            while !self.0.is_merged() && std::time::Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        self.0.model.answer(request)
+    }
+}

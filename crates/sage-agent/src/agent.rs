@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use sage_core::{AgentRole, CallId, Message, RouteFeatures, Speaker, ToolSpec};
+use sage_core::{AgentRole, CallId, ContextUse, Message, Past, RouteFeatures, Speaker, ToolSpec};
 use sage_model::{
     ChatModel, ChatRequest, ChatResponse, ModelFacts, ProgressDeltas, ResponseSchema, ToolCalling,
-    estimate_tokens,
+    estimate_prompt_tokens, estimate_tokens,
 };
 use sage_tool::{ToolCx, ToolRegistry};
 
-use crate::context::{self, Sections};
+use crate::context::{self, facts_at, head_len, weigh, weigh_tools};
 use crate::thoughts::without_thoughts;
 use crate::{CallCounter, Conversation, Error, Result};
 
@@ -22,6 +22,24 @@ const TEXT_PROTOCOL: &str = include_str!("agent/text_protocol.md");
 /// The part of a window that is kept free for the answer, unless the model's answers are shorter.
 const ANSWER_SHARE: u64 = 4;
 
+/// The part of a window that one result of a tool may take.
+const RESULT_SHARE: u64 = 8;
+
+/// Least characters of a tool result that the model sees, however small its window.
+const MIN_RESULT_CHARS: usize = 2_000;
+
+/// Characters of one token, as `sage-model` estimates them, rounded down.
+const CHARS_PER_TOKEN: u64 = 3;
+
+/// The part of the room that the facts may take which stand for cut steps.
+const FACTS_SHARE: u64 = 6;
+
+/// Most characters of those facts, however large the window.
+const MAX_FACTS_CHARS: u64 = 8_000;
+
+/// To how much of what it was a prompt is cut that the provider finds too long, in percent.
+const SHRINK_PERCENT: u64 = 60;
+
 /// Bounds of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TurnLimits {
@@ -29,7 +47,8 @@ pub struct TurnLimits {
     pub max_turns: u32,
     /// Most tokens of a prompt with its answer; the model's own window holds in any case.
     pub context_tokens: u64,
-    /// Most characters of one tool result that the model sees; the middle is left out.
+    /// Most characters of one tool result that the model sees, fewer in a small window; the middle is left
+    /// out and can be read on request.
     pub max_tool_output_chars: usize,
 }
 
@@ -109,49 +128,126 @@ impl Agent {
         self.call_model(conversation, Purpose::Answer).await
     }
 
+    /// The model that would be asked to go on with the conversation, and what the request would be made of.
+    ///
+    /// # Errors
+    /// As [`Agent::work`] before it asks.
+    pub fn weigh_work(&self, conversation: &mut Conversation) -> Result<(String, ContextUse)> {
+        self.weigh(conversation, Purpose::Work)
+    }
+
+    /// The same for a question that is answered in JSON of this shape.
+    ///
+    /// # Errors
+    /// As [`Agent::ask_json`] before it asks.
+    pub fn weigh_question(
+        &self,
+        conversation: &mut Conversation,
+        schema: Option<&ResponseSchema>,
+    ) -> Result<(String, ContextUse)> {
+        self.weigh(conversation, Purpose::Json(schema))
+    }
+
+    fn weigh(
+        &self,
+        conversation: &mut Conversation,
+        purpose: Purpose<'_>,
+    ) -> Result<(String, ContextUse)> {
+        let (request, _) = self.request(conversation, purpose, u64::MAX)?;
+        let facts = self.model.facts(&request)?;
+        Ok((facts.model, request.context.unwrap_or_default()))
+    }
+
     pub(crate) async fn call_model(
         &self,
         conversation: &mut Conversation,
         purpose: Purpose<'_>,
     ) -> Result<Reply> {
-        let (request, calling) = self.request(conversation, purpose)?;
-        let deltas =
-            ProgressDeltas { call: request.call.clone(), progress: self.cx.progress.clone() };
-        let mut response = tokio::select! {
-            biased;
-            () = self.cx.cancel.cancelled() => return Err(Error::Interrupted),
-            response = self.model.chat(&request, &deltas) => response?,
+        let (mut request, mut calling) = self.request(conversation, purpose, u64::MAX)?;
+        let mut asked = self.chat(&request).await?;
+        if matches!(&asked, Err(error) if error.is_too_long()) {
+            // Once: what the provider counts is not what we count, and it did not say by how much.
+            let most = estimate_prompt_tokens(&request) / 100 * SHRINK_PERCENT;
+            if let Some(context) = request.context {
+                let room = context.window.saturating_sub(context.answer);
+                let model = self.model.facts(&request)?.model;
+                self.calls.learned().raise(&model, room as f64 / most.max(1) as f64);
+            }
+            (request, calling) = self.request(conversation, purpose, most)?;
+            asked = self.chat(&request).await?;
+        }
+        let estimate = estimate_prompt_tokens(&request);
+        let mut response = match asked {
+            Ok(response) => response,
+            Err(error) if error.is_too_long() => {
+                let window = request.context.map_or(0, |context| context.window);
+                return Err(Error::WindowRefused { window, estimate, source: error });
+            }
+            Err(error) => return Err(error.into()),
         };
+        self.calls.learned().observe(&response.model, estimate, &response.usage);
         let said = without_thoughts(&response.message.text).to_owned();
         response.message.text = said;
         conversation.messages.push(response.message.clone());
         Ok(Reply { call: request.call, calling, response })
     }
 
-    /// The next request, after cutting the conversation to what the model can take.
+    /// One call. The outer error is an interruption.
+    async fn chat(&self, request: &ChatRequest) -> Result<sage_model::Result<ChatResponse>> {
+        // A call without an answer after which an earlier process went on with another one was too long:
+        // nothing else goes on so.
+        let is_unanswered = matches!(self.cx.recorder.past(&request.call), Past::ModelUnknown);
+        let next = || self.cx.recorder.past(&self.calls.peek());
+        if is_unanswered && matches!(next(), Past::Model { .. } | Past::ModelUnknown) {
+            let kind = sage_core::ErrorKind::ModelAnswer;
+            let message = "context length exceeded, as an earlier process was told".to_owned();
+            return Ok(Err(sage_model::Error::Replayed { kind, message }));
+        }
+        let deltas =
+            ProgressDeltas { call: request.call.clone(), progress: self.cx.progress.clone() };
+        tokio::select! {
+            biased;
+            () = self.cx.cancel.cancelled() => Err(Error::Interrupted),
+            response = self.model.chat(request, &deltas) => Ok(response),
+        }
+    }
+
+    /// The next request, after cutting the conversation to what the model can take, and to `most`
+    /// estimated tokens.
     fn request(
         &self,
         conversation: &mut Conversation,
         purpose: Purpose<'_>,
+        most: u64,
     ) -> Result<(ChatRequest, ToolCalling)> {
         let mut request = self.bare_request(self.calls.next(), conversation);
         let facts = self.model.facts(&request)?;
         let extras = self.extras(purpose, &facts);
         let window = self.limits.context_tokens.min(facts.context_tokens);
         let max_answer = u64::from(facts.max_output_tokens);
-        let room = window
-            .saturating_sub(max_answer.min(window / ANSWER_SHARE))
-            .saturating_sub(extras.weight());
-        context::fit(&mut conversation.messages, room).map_err(|too_large| Error::TooLarge {
+        let answer = max_answer.min(window / ANSWER_SHARE);
+        // What may be estimated for what the provider shall count.
+        let whole = self.calls.learned().estimated(&facts.model, window.saturating_sub(answer));
+        let room = whole.min(most).saturating_sub(extras.weight());
+        let before = weigh(&conversation.messages);
+        cut(conversation, room).map_err(|too_large| Error::TooLarge {
             model: facts.model.clone(),
             needed: too_large.needed,
             room,
         })?;
-        let used = extras.weight() + Sections::of(&conversation.messages, &[]).total();
+        let page = usize::try_from(window * CHARS_PER_TOKEN / RESULT_SHARE).unwrap_or(usize::MAX);
+        let page = page.max(MIN_RESULT_CHARS).min(self.limits.max_tool_output_chars);
+        self.cx.outputs.set_page_chars(page);
+        let kept = weigh(&conversation.messages);
+        let used = self.calls.learned().counted(&facts.model, extras.weight() + kept);
         let answer_room = window.saturating_sub(used);
         if answer_room < max_answer {
             request.max_output_tokens = u32::try_from(answer_room).ok();
         }
+        let sections = extras.sections(conversation);
+        let cut = before.saturating_sub(kept);
+        request.context = Some(ContextUse { window, answer, cut, ..sections });
+        request.turn = matches!(purpose, Purpose::Work);
         request.messages = with_instructions(&conversation.messages, &extras.instructions);
         request.tools = extras.tools;
         request.response_schema = extras.schema;
@@ -162,7 +258,7 @@ impl Agent {
     pub(crate) fn bare_request(&self, call: CallId, conversation: &Conversation) -> ChatRequest {
         let mut features = self.features.clone();
         if features.prompt_tokens == 0 {
-            features.prompt_tokens = Sections::of(&conversation.messages, &[]).total();
+            features.prompt_tokens = weigh(&conversation.messages);
         }
         ChatRequest {
             call,
@@ -174,6 +270,8 @@ impl Agent {
             response_schema: None,
             temperature: self.temperature,
             max_output_tokens: None,
+            turn: false,
+            context: None,
         }
     }
 
@@ -206,11 +304,47 @@ impl Agent {
 
 impl Extras {
     fn weight(&self) -> u64 {
-        let schema = self.schema.as_ref().map(|schema| schema.schema.to_string());
-        Sections::of(&[], &self.tools).total()
-            + estimate_tokens(&self.instructions)
-            + schema.map_or(0, |schema| estimate_tokens(&schema))
+        self.instructions_weight() + weigh_tools(&self.tools)
     }
+
+    fn instructions_weight(&self) -> u64 {
+        let schema = self.schema.as_ref().map(|schema| schema.schema.to_string());
+        estimate_tokens(&self.instructions) + schema.map_or(0, |schema| estimate_tokens(&schema))
+    }
+
+    /// What a request of the conversation is made of.
+    fn sections(&self, conversation: &Conversation) -> ContextUse {
+        let messages = &conversation.messages;
+        let parts = conversation.parts;
+        let (head, steps) = messages.split_at(head_len(messages));
+        let system: u64 = head
+            .iter()
+            .filter(|message| message.speaker == Speaker::System)
+            .map(|message| weigh(std::slice::from_ref(message)))
+            .sum();
+        let task = weigh(head) - system;
+        let noted = facts_at(messages).map_or(0, |at| weigh(&messages[at..=at]));
+        let (rules, files) = (parts.rules.min(system), parts.files.min(task));
+        let memory = parts.memory.min(task - files);
+        ContextUse {
+            system: system - rules + self.instructions_weight(),
+            rules,
+            tools: weigh_tools(&self.tools),
+            task: task - files - memory,
+            memory: memory + noted,
+            files,
+            history: weigh(steps) - noted,
+            ..ContextUse::default()
+        }
+    }
+}
+
+/// Cuts a conversation to `room` estimated tokens.
+fn cut(conversation: &mut Conversation, room: u64) -> std::result::Result<(), context::TooLarge> {
+    let Conversation { messages, facts, changed, .. } = conversation;
+    let max_chars = (room.saturating_mul(CHARS_PER_TOKEN) / FACTS_SHARE).min(MAX_FACTS_CHARS);
+    let max_chars = usize::try_from(max_chars).unwrap_or(usize::MAX);
+    context::fit(messages, room, &|| facts.text(changed, max_chars))
 }
 
 fn protocol(calling: ToolCalling) -> &'static str {

@@ -1,14 +1,20 @@
 //! Keeps a conversation within a model's window.
 //!
 //! Invariant: the system prompt and the first message of the person are never touched, every tool call
-//! keeps its answer, and the outcome depends on nothing but the messages and the room, so that a run
-//! that is taken up again sends what it sent before. Cutting goes further than needed in one step
-//! rather than a little at every call: a prompt whose beginning stays the same is served from cache.
+//! keeps its answer, and the outcome depends on nothing but the messages, the facts and the room, so that
+//! a run that is taken up again sends what it sent before. Old tool results give way first, then old
+//! words, then whole steps; a message with the [`facts`] on record takes their place. Cutting goes
+//! further than needed in one step rather than a little at every call: a prompt whose beginning stays
+//! the same is served from cache.
+
+pub(crate) mod facts;
 
 use sage_core::{Message, Speaker, ToolSpec, head_and_tail};
 use sage_model::estimate_tokens;
-use serde::Serialize;
+use sage_tool::OUTPUT_PREFIX;
 use serde_json::Value;
+
+use facts::FACTS_HEAD;
 
 /// The last steps of a conversation, which are cut only when nothing else is left to cut.
 const KEPT_STEPS: usize = 2;
@@ -25,54 +31,26 @@ const OLD_TEXT_CHARS: usize = 400;
 /// What is left of recent messages, in characters, tried in this order.
 const RECENT_CHARS: [usize; 4] = [8_000, 2_000, 500, 100];
 
-/// What stands for steps that were dropped.
-const STEPS_LEFT_OUT: &str = "[Earlier steps were left out to save room.]";
-
 /// What begins the line that stands for an old tool result.
 const RESULT_LEFT_OUT: &str = "[left out to save room";
 
 /// Tokens that a message costs beside its words, as `sage-model` counts them.
 const TOKENS_PER_MESSAGE: u64 = 4;
 
-/// What each part of a request weighs, in estimated tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Sections {
-    /// Standing instructions.
-    pub system: u64,
-    /// The first message of the person.
-    pub task: u64,
-    /// Everything after it.
-    pub steps: u64,
-    /// The descriptions of the tools on offer.
-    pub tools: u64,
+/// What messages weigh, in estimated tokens.
+pub(crate) fn weigh(messages: &[Message]) -> u64 {
+    messages.iter().map(message_tokens).sum()
 }
 
-impl Sections {
-    /// Weighs a request.
-    #[must_use]
-    pub fn of(messages: &[Message], tools: &[ToolSpec]) -> Self {
-        let head = &messages[..head_len(messages)];
-        let is_system = |message: &&Message| message.speaker == Speaker::System;
-        let system = head.iter().filter(is_system).map(message_tokens).sum();
-        let weigh_tool = |tool: &ToolSpec| {
-            TOKENS_PER_MESSAGE
-                + estimate_tokens(&tool.name)
-                + estimate_tokens(&tool.description)
-                + estimate_tokens(&tool.parameters.to_string())
-        };
-        Self {
-            system,
-            task: head.iter().map(message_tokens).sum::<u64>() - system,
-            steps: messages[head.len()..].iter().map(message_tokens).sum(),
-            tools: tools.iter().map(weigh_tool).sum(),
-        }
-    }
-
-    /// All of it.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.system + self.task + self.steps + self.tools
-    }
+/// What the descriptions of tools weigh.
+pub(crate) fn weigh_tools(tools: &[ToolSpec]) -> u64 {
+    let weigh = |tool: &ToolSpec| {
+        TOKENS_PER_MESSAGE
+            + estimate_tokens(&tool.name)
+            + estimate_tokens(&tool.description)
+            + estimate_tokens(&tool.parameters.to_string())
+    };
+    tools.iter().map(weigh).sum()
 }
 
 /// The messages that are never cut do not fit.
@@ -82,12 +60,23 @@ pub(crate) struct TooLarge {
     pub needed: u64,
 }
 
-/// Cuts `messages` until they take at most `room` tokens.
-pub(crate) fn fit(messages: &mut Vec<Message>, room: u64) -> Result<(), TooLarge> {
-    let mut cut = Cut { head: head_len(messages), messages };
-    if cut.weight() <= room {
+/// Cuts `messages` until they take at most `room` tokens. Where something has to be cut, a message with
+/// the text of `facts` stands after the first message of the person from then on.
+pub(crate) fn fit(
+    messages: &mut Vec<Message>,
+    room: u64,
+    facts: &dyn Fn() -> String,
+) -> Result<(), TooLarge> {
+    if weigh(messages) <= room {
         return Ok(());
     }
+    let head = head_len(messages);
+    let note = Message::user(facts());
+    match facts_at(messages) {
+        Some(at) => messages[at] = note,
+        None => messages.insert(head, note),
+    }
+    let mut cut = Cut { head: head + 1, messages };
     let low_water = room / 100 * LOW_WATER_PERCENT;
     let old = cut.old_steps_end();
     let passes: [fn(&mut Message); 3] = [shorten_result, drop_result, shorten_rest];
@@ -96,7 +85,8 @@ pub(crate) fn fit(messages: &mut Vec<Message>, room: u64) -> Result<(), TooLarge
             return Ok(());
         }
     }
-    if cut.weight() <= room || cut.drop_old_steps(room) {
+    cut.drop_old_steps(low_water);
+    if cut.weight() <= room {
         return Ok(());
     }
     for max_chars in RECENT_CHARS {
@@ -109,9 +99,18 @@ pub(crate) fn fit(messages: &mut Vec<Message>, room: u64) -> Result<(), TooLarge
 }
 
 /// How many messages at the beginning are never cut: up to the first message of the person.
-fn head_len(messages: &[Message]) -> usize {
+pub(crate) fn head_len(messages: &[Message]) -> usize {
     let first = messages.iter().position(|message| message.speaker == Speaker::User);
     first.map_or(0, |at| at + 1)
+}
+
+/// Where the message is that stands for what was cut.
+pub(crate) fn facts_at(messages: &[Message]) -> Option<usize> {
+    let at = head_len(messages);
+    let is_note = |message: &Message| {
+        message.speaker == Speaker::User && message.text.starts_with(FACTS_HEAD)
+    };
+    messages.get(at).filter(|message| is_note(message)).map(|_| at)
 }
 
 fn message_tokens(message: &Message) -> u64 {
@@ -128,7 +127,7 @@ struct Cut<'a> {
 
 impl Cut<'_> {
     fn weight(&self) -> u64 {
-        self.messages.iter().map(message_tokens).sum()
+        weigh(self.messages)
     }
 
     /// Where the last [`KEPT_STEPS`] steps begin. A step is what the model said and all that followed.
@@ -157,26 +156,22 @@ impl Cut<'_> {
         weight <= goal
     }
 
-    /// Drops whole steps, the oldest first, until the weight is at most `room`.
-    fn drop_old_steps(&mut self, room: u64) -> bool {
+    /// Drops whole steps, the oldest first, until the weight is at most `goal` or none is left to drop.
+    fn drop_old_steps(&mut self, goal: u64) {
         let old = self.old_steps_end();
         let is_start = |at: &usize| self.messages[*at].speaker == Speaker::Assistant;
         let mut ends: Vec<usize> = (self.head + 1..old).filter(is_start).collect();
         ends.push(old);
-        let mut weight = self.weight() + message_tokens(&Message::user(STEPS_LEFT_OUT));
+        let mut weight = self.weight();
         let mut dropped_to = self.head;
         for end in ends {
-            if weight <= room {
+            if weight <= goal {
                 break;
             }
-            weight -= self.messages[dropped_to..end].iter().map(message_tokens).sum::<u64>();
+            weight -= weigh(&self.messages[dropped_to..end]);
             dropped_to = end;
         }
-        if dropped_to > self.head {
-            let note = Message::user(STEPS_LEFT_OUT);
-            self.messages.splice(self.head..dropped_to, [note]);
-        }
-        self.weight() <= room
+        self.messages.drain(self.head..dropped_to);
     }
 }
 
@@ -200,7 +195,17 @@ fn drop_result(message: &mut Message) {
         .chars()
         .take(MAX_FIRST_LINE_CHARS)
         .collect();
-    message.text = format!("{RESULT_LEFT_OUT}; it began: {first}]");
+    let whole = output_in(&message.text).map(|name| format!("; whole: {name}"));
+    let whole = whole.unwrap_or_default();
+    message.text = format!("{RESULT_LEFT_OUT}; it began: {first}{whole}]");
+}
+
+/// The name under which the whole of a result can be read, if it says one.
+fn output_in(text: &str) -> Option<&str> {
+    let rest = &text[text.find(OUTPUT_PREFIX)?..];
+    let end = rest[OUTPUT_PREFIX.len()..].find(|c: char| !c.is_ascii_hexdigit());
+    let name = &rest[..end.map_or(rest.len(), |end| end + OUTPUT_PREFIX.len())];
+    (name.len() > OUTPUT_PREFIX.len()).then_some(name)
 }
 
 fn shorten_rest(message: &mut Message) {
@@ -208,7 +213,11 @@ fn shorten_rest(message: &mut Message) {
 }
 
 fn shorten(message: &mut Message, max_chars: usize) {
-    message.text = head_and_tail(&message.text, max_chars);
+    let short = head_and_tail(&message.text, max_chars);
+    let lost = output_in(&message.text)
+        .filter(|name| message.speaker == Speaker::Tool && !short.contains(name))
+        .map(|name| format!("\n[whole: {name}]"));
+    message.text = short + &lost.unwrap_or_default();
     for call in &mut message.tool_calls {
         if call.arguments.len() > max_chars {
             call.arguments = shorter_arguments(&call.arguments, max_chars);

@@ -32,6 +32,20 @@ pub enum Error {
         /// Tokens that its window leaves for the prompt.
         room: u64,
     },
+    /// The provider finds a request too long that fits into the window that `models.yaml` gives the model,
+    /// and a shorter one too.
+    #[error(
+        "the provider finds a request of about {estimate} tokens too long, though the model's window is \
+         said to be {window} tokens (`context_tokens` in models.yaml)"
+    )]
+    WindowRefused {
+        /// The window as configured.
+        window: u64,
+        /// The shorter request as estimated.
+        estimate: u64,
+        /// What the provider said.
+        source: sage_model::Error,
+    },
     /// A rules file exists and cannot be read.
     #[error("reading rules file {}", .path.display())]
     ReadRules {
@@ -65,7 +79,7 @@ impl Error {
             Self::Tool(error) => error.kind(),
             Self::Interrupted => ErrorKind::Interrupted,
             Self::NoValidJson(_) => ErrorKind::ModelAnswer,
-            Self::TooLarge { .. } => ErrorKind::Config,
+            Self::TooLarge { .. } | Self::WindowRefused { .. } => ErrorKind::Config,
             Self::ReadRules { .. } | Self::WriteRules { .. } => ErrorKind::Environment,
             Self::EmptyRule => ErrorKind::Usage,
         }

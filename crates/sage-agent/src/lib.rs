@@ -18,12 +18,12 @@ pub mod rules;
 mod testing;
 mod thoughts;
 mod turn_loop;
+mod volatile;
 
 pub use agent::{Agent, Reply, TurnLimits};
 pub use ask_json::{JsonAnswer, JsonFailure, RefusedAnswer};
 pub use calls::CallCounter;
-pub use context::Sections;
-pub use conversation::Conversation;
+pub use conversation::{Conversation, Parts};
 pub use error::{Error, Result};
 pub use json_answer::{NoJson, find_json};
 pub use prompt::Prompt;

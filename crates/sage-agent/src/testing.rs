@@ -13,7 +13,9 @@ use sage_model::{
     ChatModel, ChatRequest, ChatResponse, DeltaSink, ModelFacts, Price, Recorded, ToolCalling,
 };
 use sage_testkit::{MemoryRecorder, RecordingProgress};
-use sage_tool::{Grant, Policy, ProcessLimits, SnapshotStore, ToolCx, ToolRegistry, Workspace};
+use sage_tool::{
+    Grant, Outputs, Policy, ProcessLimits, Sandbox, SnapshotStore, ToolCx, ToolRegistry, Workspace,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -153,9 +155,12 @@ impl Bench {
                     timeout: Duration::from_secs(20),
                     ..ProcessLimits::default()
                 },
+                sandbox: Arc::new(Sandbox::off("a test")),
                 env: Vec::new(),
                 policy: Arc::new(Policy::default()),
+                approvals: Arc::default(),
                 cancel: self.cancel.clone(),
+                outputs: Outputs::default(),
             },
             calls: CallCounter::new(NodeId::new("n").unwrap(), 1),
             role: AgentRole::Coder,

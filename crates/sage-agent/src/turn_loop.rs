@@ -79,6 +79,8 @@ struct Memory {
     repeats: Repeats,
     n_cut_off: u32,
     n_edit_retries: u32,
+    /// The last answer whose edits could not be applied, and why.
+    failed_answer: Option<(String, String)>,
     was_taken_over: bool,
 }
 
@@ -163,7 +165,7 @@ fn cut_off(conversation: &mut Conversation, reply: &Reply, memory: &mut Memory) 
     memory.n_cut_off += 1;
     if memory.n_cut_off > MAX_CUT_OFF {
         let what =
-            format!("{} answers in a row were cut off at the output limit", memory.n_cut_off);
+            format!("answers that are cut off at the output limit ({} in a row)", memory.n_cut_off);
         return Next::End(WorkEnd::Looping { what });
     }
     Next::Turn { n_failed: 1 }

@@ -9,11 +9,15 @@ use sage_core::{
 };
 use sage_log::{Redactor, RunLog};
 use sage_model::{ChatModel, Ledger};
-use sage_tool::{Grant, Policy, ProcessLimits, SnapshotStore, ToolCx, ToolRegistry, Workspace};
+use sage_tool::{
+    Approvals, Grant, Outputs, Policy, ProcessLimits, Sandbox, SnapshotStore, ToolCx, ToolRegistry,
+    Workspace,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
+use crate::lane::{LaneRecorder, LaneStep, Turns};
 use crate::options::RunOptions;
 use crate::project::Probe;
 
@@ -55,6 +59,8 @@ pub struct Wiring {
     pub policy: Arc<Policy>,
     /// The clean environment for child processes.
     pub child_env: Vec<(String, String)>,
+    /// What confines commands.
+    pub sandbox: Arc<Sandbox>,
     /// Bounds for child processes.
     pub process: ProcessLimits,
     /// Removes secrets before anything reaches the disk.
@@ -63,6 +69,8 @@ pub struct Wiring {
     pub kill_after: Option<Seq>,
     /// Makes the models.
     pub models: ModelFactory,
+    /// The order in which lanes and the work tree met in a run that is replayed; empty otherwise.
+    pub lane_order: Vec<LaneStep>,
     /// Checks the final answer against the schema.
     pub check_answer: Option<AnswerCheck>,
     /// The program's version.
@@ -73,7 +81,11 @@ pub struct Wiring {
     pub cancel: CancellationToken,
 }
 
-/// One run in progress.
+/// Phases, with their rounds, by attempt.
+pub type PastPhases = BTreeMap<(NodeId, u32), Vec<(NodePhase, u32)>>;
+
+/// One run in progress, as its tasks see it.
+#[derive(Clone)]
 pub struct RunCx {
     /// The machine and the person.
     pub wiring: Wiring,
@@ -87,14 +99,20 @@ pub struct RunCx {
     pub ledger: Arc<Ledger>,
     /// The tools.
     pub tools: Arc<ToolRegistry>,
-    /// The files that the run works on: the project, or a copy of it.
+    /// The files that are worked on: the project, a copy of it, or the lane of one task.
     pub workspace: Arc<Workspace>,
     /// Saved states of files.
     pub snapshots: Arc<SnapshotStore>,
+    /// What the person approved so far, in this process and in earlier ones.
+    pub approvals: Arc<Approvals>,
     /// What this machine has, as far as it was asked.
-    pub probed: Mutex<BTreeMap<Probe, bool>>,
+    pub probed: Arc<Mutex<BTreeMap<Probe, bool>>>,
     /// Phases that an earlier process recorded, by attempt, so that they are not recorded again.
-    pub past_phases: BTreeMap<(NodeId, u32), Vec<(NodePhase, u32)>>,
+    pub past_phases: Arc<PastPhases>,
+    /// Whose turn it is to merge.
+    pub(crate) turns: Arc<Turns>,
+    /// Whether the files are those of a task's lane.
+    pub in_lane: bool,
 }
 
 impl RunCx {
@@ -107,7 +125,7 @@ impl RunCx {
     /// The log as lower layers see it.
     #[must_use]
     pub fn recorder(&self) -> Arc<dyn Recorder> {
-        self.log.clone()
+        if self.in_lane { Arc::new(LaneRecorder(self.log.clone())) } else { self.log.clone() }
     }
 
     /// What tools are handed for work under `grant`.
@@ -121,9 +139,12 @@ impl RunCx {
             snapshots: Some(self.snapshots.clone()),
             grant,
             process: self.wiring.process,
+            sandbox: self.wiring.sandbox.clone(),
             env: self.wiring.child_env.clone(),
             policy: self.wiring.policy.clone(),
+            approvals: self.approvals.clone(),
             cancel,
+            outputs: Outputs::default(),
         }
     }
 

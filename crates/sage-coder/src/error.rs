@@ -88,6 +88,22 @@ pub enum Error {
         /// The files.
         paths: Vec<String>,
     },
+    /// Files cannot be restored because later runs changed them.
+    #[error("later runs changed the same files:{}", bullets(&in_the_way(.runs)))]
+    LaterRuns {
+        /// The runs, newest first, with the files.
+        runs: Vec<(sage_core::RunId, Vec<String>)>,
+    },
+    /// A run has no step of this name.
+    #[error("run {run} has no step {wanted:?}; it has {n_steps}")]
+    NoSuchStep {
+        /// The run.
+        run: sage_core::RunId,
+        /// What was asked for.
+        wanted: String,
+        /// How many it has.
+        n_steps: usize,
+    },
     /// A file of ours could not be read or written.
     #[error("{doing} {path}")]
     Io {
@@ -103,6 +119,24 @@ pub enum Error {
     AnswerDoesNotMatch {
         /// The violations.
         errors: Vec<String>,
+    },
+    /// git would not do what it was asked.
+    #[error("`git {doing}`: {complaint}")]
+    Git {
+        /// Its arguments.
+        doing: String,
+        /// What it said.
+        complaint: String,
+    },
+    /// A flag cannot be followed in this repository.
+    #[error("{flag}: {why}")]
+    Repository {
+        /// The flag.
+        flag: String,
+        /// Why.
+        why: String,
+        /// Whether the flag's own value is at fault.
+        is_usage: bool,
     },
     /// The run was interrupted.
     #[error("interrupted")]
@@ -127,10 +161,15 @@ impl Error {
             Self::BadPlanFile { .. } | Self::PlanNotJson { .. } => ErrorKind::Config,
             Self::NoPlan { .. } | Self::AnswerDoesNotMatch { .. } => ErrorKind::ModelAnswer,
             Self::PlanRejected => ErrorKind::Rejected,
-            Self::NotResumable { .. } | Self::NotUndoable { .. } => ErrorKind::Usage,
+            Self::NotResumable { .. } | Self::NotUndoable { .. } | Self::NoSuchStep { .. } => {
+                ErrorKind::Usage
+            }
             Self::OutOfTime { .. } => ErrorKind::Budget,
-            Self::ChangedSince { .. } => ErrorKind::Rejected,
-            Self::Io { .. } | Self::Busy => ErrorKind::Environment,
+            Self::ChangedSince { .. } | Self::LaterRuns { .. } => ErrorKind::Rejected,
+            Self::Repository { is_usage: true, .. } => ErrorKind::Usage,
+            Self::Io { .. } | Self::Busy | Self::Git { .. } | Self::Repository { .. } => {
+                ErrorKind::Environment
+            }
             Self::Interrupted => ErrorKind::Interrupted,
         }
     }
@@ -160,6 +199,10 @@ fn bullets(lines: &[String]) -> String {
         out.push_str(&format!("\n  - and {} more", lines.len() - MAX_SHOWN));
     }
     out
+}
+
+fn in_the_way(runs: &[(sage_core::RunId, Vec<String>)]) -> Vec<String> {
+    runs.iter().map(|(run, paths)| format!("{run}: {}", paths.join(", "))).collect()
 }
 
 fn count(n: usize) -> String {

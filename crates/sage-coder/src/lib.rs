@@ -9,31 +9,45 @@
 //! tasks run (`sage-engine`), how a conversation is held (`sage-agent`).
 
 mod answer;
+mod commit;
 mod context;
 mod error;
+mod evidence;
+mod git;
+mod hosts;
+mod lane;
 mod net;
 mod options;
 mod overlay;
 pub mod plan;
 mod plan_file;
 mod planner;
+mod preview;
 pub mod project;
 mod prompts;
 mod replay;
 mod report;
 mod run;
 mod state;
+mod steps;
 mod survey;
 mod task;
 mod undo;
 mod verify;
 
+pub use commit::Commit;
 pub use context::{AnswerCheck, ModelFactory, Wiring};
 pub use error::{Error, Result};
-pub use options::{Mode, RunOptions};
+pub use lane::LaneStep;
+pub use options::{Lanes, Mode, RunOptions};
 pub use plan_file::read_checked;
+pub use preview::{Preview, preview};
 pub use replay::{Difference, Replay, replay};
-pub use report::{Detail, FileReport, Form, Report, TaskReport, render};
+pub use report::{
+    Claim, CommitReport, Detail, FileReport, Form, Report, Standing, TaskEvidence, TaskReport,
+    render,
+};
 pub use run::{RunEnd, is_approved, options_of, resume, start};
 pub use state::{prepare as prepare_state, write_atomic};
-pub use undo::{Undone, is_undone, undo};
+pub use steps::{Action, Step, StepChange, Steps, steps_of};
+pub use undo::{Scope, UndoRequest, Undone, in_use, is_undone, redo, undo};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 
-use sage_core::{CallId, EventKind, FileState, WorkspaceEvent};
+use sage_core::{CallId, EventKind, FileState, NodeId, WorkspaceEvent};
 use sage_tool::edits::{line_diff_counts, unified_diff};
 
 use crate::context::RunCx;
@@ -23,9 +23,15 @@ pub(crate) struct Net {
     pub lines_removed: u64,
     /// Unified diff.
     pub diff: String,
+    /// What it was before; `None` when it did not exist.
+    pub before: Option<Vec<u8>>,
+    /// What it is now; `None` when it is gone.
+    pub after: Option<Vec<u8>>,
+    /// Its state before, by which it can be brought back.
+    pub first: Option<FileState>,
 }
 
-/// State of each file before the first of the selected calls touched it.
+/// State of each file of the work tree before the first of the selected calls touched it.
 pub(crate) fn first_states(
     cx: &RunCx,
     select: &dyn Fn(&CallId) -> bool,
@@ -41,11 +47,41 @@ pub(crate) fn first_states(
     first
 }
 
+/// The same for the lane of an attempt. What the tree held when the lane was last brought up to date
+/// counts as the beginning.
+pub(crate) fn first_states_in_lane(
+    cx: &RunCx,
+    of: (&NodeId, u32),
+) -> BTreeMap<String, Option<FileState>> {
+    let mut first = BTreeMap::new();
+    for event in cx.log.events() {
+        match event.kind {
+            EventKind::Workspace(WorkspaceEvent::LaneChanged { call, path, before, .. })
+                if (&call.node, call.attempt) == of =>
+            {
+                first.entry(path).or_insert(before);
+            }
+            EventKind::Workspace(WorkspaceEvent::LaneRebased { node, attempt, bases, .. })
+                if (&node, attempt) == of =>
+            {
+                first = bases.into_iter().map(|base| (base.path, base.state)).collect();
+            }
+            _ => {}
+        }
+    }
+    first
+}
+
 /// The files that the selected calls touched and that are not as they were before, by path.
 pub(crate) fn changes(cx: &RunCx, select: &dyn Fn(&CallId) -> bool) -> Result<Vec<Net>> {
+    since(cx, first_states(cx, select))
+}
+
+/// The files that are not in these states, by path.
+pub(crate) fn since(cx: &RunCx, states: BTreeMap<String, Option<FileState>>) -> Result<Vec<Net>> {
     let mut found = Vec::new();
     let store = &cx.snapshots;
-    for (path, before) in store.differing(&cx.workspace, first_states(cx, select))? {
+    for (path, before) in store.differing(&cx.workspace, states)? {
         let old = before.as_ref().map(|state| store.read(&state.hash)).transpose()?;
         let new = content(cx, &path)?;
         let bytes = |content: &Option<Vec<u8>>| content.clone().unwrap_or_default();
@@ -57,6 +93,9 @@ pub(crate) fn changes(cx: &RunCx, select: &dyn Fn(&CallId) -> bool) -> Result<Ve
             lines_added,
             lines_removed,
             path,
+            before: old,
+            after: new,
+            first: before,
         });
     }
     Ok(found)

@@ -79,6 +79,9 @@ pub struct Task {
     pub retry: Attempts,
     /// What to do with a command whose outcome is unknown after a crash.
     pub on_unknown: OnUnknown,
+    /// Whether it works in a copy of the tree, its lane, that is merged when it is done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lane: bool,
     /// Estimated difficulty, 0 to 1; a feature for routing.
     pub task_complexity_score: f64,
     /// What the planner is unsure about.

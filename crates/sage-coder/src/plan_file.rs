@@ -5,7 +5,7 @@ use std::path::Path;
 use sage_tool::{ToolRegistry, Workspace};
 
 use crate::error::{Error, Result};
-use crate::options::RunOptions;
+use crate::options::{Lanes, RunOptions};
 use crate::plan::{self, CheckCx, Plan, Source};
 
 /// Reads and checks a plan against a project; returns it completed, with notes.
@@ -18,6 +18,7 @@ pub fn read_checked(
     text: &str,
     max_turns: u32,
     max_repairs: u32,
+    lanes: Lanes,
 ) -> Result<(Plan, Vec<String>)> {
     let bad = |problems| Error::BadPlanFile { path: name.to_owned(), problems };
     let json = serde_json::from_str(text)
@@ -29,7 +30,9 @@ pub fn read_checked(
         include: &[],
         tools: &ToolRegistry::builtin().names(),
         files: &files,
-        default_calls: RunOptions::calls_for(max_turns, max_repairs),
+        lanes,
+        default_turns: max_turns,
+        max_repairs,
         default_tokens: RunOptions::DEFAULT_TOKENS,
     };
     let notes = plan::check(&mut plan, &cx).map_err(bad)?;

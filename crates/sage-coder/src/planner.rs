@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sage_agent::{Agent, CallCounter, Conversation, Prompt, RefusedAnswer, TurnLimits};
+use sage_agent::{Agent, CallCounter, Conversation, Parts, Prompt, RefusedAnswer, TurnLimits};
 use sage_core::{
     AgentRole, Answer, BlobRef, CallId, Decider, EventKind, HumanEvent, NodeId, PlanDecision,
     PlanReview, Progress, Question, Recorder, ReviewedPlan, Revise, RouteFeatures, RunEvent,
@@ -113,6 +113,33 @@ async fn make_plan(cx: &Arc<RunCx>) -> Result<Made> {
         return Ok((plan, notes, Some("file")));
     }
     let calls = CallCounter::new(NodeId::plan(), 1);
+    let Opening { agent, mut conversation, facts } = open(cx, &calls).await?;
+    // As gathered, so that the same answer is judged in the same way when the run is taken up.
+    let files: BTreeSet<String> =
+        serde_json::from_value(facts["files"].clone()).unwrap_or_default();
+    let mut proposal = ask(cx, &agent, &mut conversation, &files).await?;
+    if cx.options.clarify && !proposal.questions.is_empty() {
+        let answers = ask_person(cx, &calls, &proposal.questions).await?;
+        if !answers.is_empty() {
+            conversation.guide(&answers);
+            conversation.say(format!(
+                "{answers}\nNow the plan, with these answers, in the same form and without questions."
+            ));
+            proposal = ask(cx, &agent, &mut conversation, &files).await?;
+        }
+    }
+    Ok((proposal.plan, proposal.notes, Some("model")))
+}
+
+/// The beginning of the planner's conversation.
+pub(crate) struct Opening {
+    pub agent: Agent,
+    pub conversation: Conversation,
+    facts: Value,
+}
+
+/// Looks at the project and puts the goal in front of the planner.
+pub(crate) async fn open(cx: &RunCx, calls: &CallCounter) -> Result<Opening> {
     let facts = survey_for_planner(cx, calls.next()).await?;
     let text = |name: &str| facts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let system = Prompt {
@@ -132,7 +159,8 @@ async fn make_plan(cx: &Arc<RunCx>) -> Result<Made> {
         ));
     }
     message.push_str(&format!("\nrepository files:\n{}\n", text("listing")));
-    let mut conversation = Conversation::new(system.text(), message);
+    let parts = Parts::of(&system.rules, "", &text("listing"));
+    let conversation = Conversation::new(system.text(), message).made_of(parts);
     let agent = Agent {
         model: cx.model.clone(),
         tools: cx.tools.clone(),
@@ -144,20 +172,7 @@ async fn make_plan(cx: &Arc<RunCx>) -> Result<Made> {
         temperature: None,
         limits: TurnLimits::DEFAULT,
     };
-    // As gathered, so that the same answer is judged in the same way when the run is taken up.
-    let files: BTreeSet<String> =
-        serde_json::from_value(facts["files"].clone()).unwrap_or_default();
-    let mut proposal = ask(cx, &agent, &mut conversation, &files).await?;
-    if cx.options.clarify && !proposal.questions.is_empty() {
-        let answers = ask_person(cx, &calls, &proposal.questions).await?;
-        if !answers.is_empty() {
-            conversation.say(format!(
-                "{answers}\nNow the plan, with these answers, in the same form and without questions."
-            ));
-            proposal = ask(cx, &agent, &mut conversation, &files).await?;
-        }
-    }
-    Ok((proposal.plan, proposal.notes, Some("model")))
+    Ok(Opening { agent, conversation, facts })
 }
 
 /// A planner's answer that is a valid plan.
@@ -174,8 +189,7 @@ async fn ask(
     conversation: &mut Conversation,
     files: &BTreeSet<String>,
 ) -> Result<Proposal> {
-    let schema =
-        ResponseSchema { name: "plan".to_owned(), schema: plan_schema(cx.options.clarify) };
+    let schema = response_schema(cx);
     let validate = |value: &Value| read_model_plan(cx, value, files);
     match agent.ask_json(conversation, Some(&schema), &validate, MAX_TRIES).await {
         Ok(answer) => {
@@ -249,7 +263,9 @@ pub(crate) fn check_against(
             include: &options.include,
             tools,
             files,
-            default_calls: options.default_calls(),
+            lanes: options.lanes,
+            default_turns: options.max_turns,
+            max_repairs: options.max_repairs,
             default_tokens: RunOptions::DEFAULT_TOKENS,
         },
     )
@@ -346,6 +362,7 @@ fn parse_edited(cx: &RunCx, text: &str) -> std::result::Result<(Plan, Vec<String
 
 fn review_of(cx: &Arc<RunCx>, plan: &Plan, notes: Vec<String>) -> PlanReview {
     let again = Arc::clone(cx);
+    let notes = notes.into_iter().chain(crate::hosts::notes(cx, plan)).collect();
     PlanReview {
         json: plan.to_json(),
         drawing: drawing(cx, plan),
@@ -391,7 +408,7 @@ fn bound(facts: &ModelFacts) -> cost::CallBound {
     }
 }
 
-fn facts_for(model: &dyn ChatModel, task: &Task, role: AgentRole) -> Option<ModelFacts> {
+pub(crate) fn facts_for(model: &dyn ChatModel, task: &Task, role: AgentRole) -> Option<ModelFacts> {
     let request = ChatRequest {
         call: CallId { node: task.id.clone(), attempt: 1, index: 0 },
         role,
@@ -406,8 +423,14 @@ fn facts_for(model: &dyn ChatModel, task: &Task, role: AgentRole) -> Option<Mode
         response_schema: None,
         temperature: None,
         max_output_tokens: None,
+        turn: false,
+        context: None,
     };
     model.facts(&request).ok()
+}
+
+pub(crate) fn response_schema(cx: &RunCx) -> ResponseSchema {
+    ResponseSchema { name: "plan".to_owned(), schema: plan_schema(cx.options.clarify) }
 }
 
 /// The shape of a plan for providers that can constrain an answer to a schema.

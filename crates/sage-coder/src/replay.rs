@@ -5,8 +5,7 @@
 //! without cost. Text that differs from run to run by nature (durations, temporary paths) is made
 //! alike before it is compared.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sage_core::{
@@ -15,12 +14,12 @@ use sage_core::{
 };
 use sage_log::{Payloads, Runs, read_run};
 use sage_model::{ChatModel, ModelsConfig, Replayed};
-use sage_tool::snapshot::Scope;
 use sage_tool::{SnapshotStore, Workspace};
 use serde::Serialize;
 
 use crate::context::{ModelFactory, Wiring};
 use crate::error::{Error, Result};
+use crate::lane::LaneStep;
 use crate::run::{begin, options_of};
 use person::Remembered;
 
@@ -88,6 +87,10 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
     }
     let mut recorded_roots = vec![wiring.project.clone()];
     recorded_roots.extend(options.overlay.replace(tree.clone()));
+    recorded_roots.extend(options.worktree.take());
+    recorded_roots.splice(0..0, lane_roots(&recorded.events));
+    // A replay leaves nothing behind.
+    options.commit = None;
     if !ended_by_budget(&recorded.events) {
         // A resumed run may have got more than it was started with, and a replay costs nothing.
         options.limits = Limits::NONE;
@@ -109,6 +112,7 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
         state_dir: state.clone(),
         models,
         kill_after: None,
+        lane_order: LaneStep::of(&recorded.events),
         approver: Decider::Mode,
         interaction: Arc::new(person),
         ..wiring.clone()
@@ -119,12 +123,14 @@ pub async fn replay(wiring: &Wiring, run: &RunId, config: &ModelsConfig) -> Resu
     }
     let new_dir = Runs::new(state.join("runs")).dir(&end.run);
     let replayed = read_run(&new_dir)?;
+    let mut replayed_roots = lane_roots(&replayed.events);
+    replayed_roots.push(tree.clone());
     let mut differences = compare::events(
         &compare::Side { events: &recorded.events, payloads: &payloads, roots: &recorded_roots },
         &compare::Side {
             events: &replayed.events,
             payloads: &Payloads::of(&new_dir),
-            roots: std::slice::from_ref(&tree),
+            roots: &replayed_roots,
         },
     );
     differences.truncate(compare::MAX_DIFFERENCES);
@@ -173,7 +179,7 @@ fn bring_back(snapshots: &SnapshotStore, id: &BlobRef, tree: &Path, project: &Pa
     std::fs::create_dir_all(tree).map_err(io)?;
     let snapshot = snapshots.load(id)?;
     let workspace = Workspace::open(tree)?;
-    snapshots.restore(&workspace, &snapshot, Scope::Everything, &BTreeMap::new())?;
+    snapshots.restore_all(&workspace, &snapshot)?;
     for path in snapshot.not_covered() {
         let (from, to) =
             (project.join(path.trim_end_matches('/')), tree.join(path.trim_end_matches('/')));
@@ -184,6 +190,15 @@ fn bring_back(snapshots: &SnapshotStore, id: &BlobRef, tree: &Path, project: &Pa
         }
     }
     Ok(())
+}
+
+/// Where tasks in lanes worked.
+fn lane_roots(events: &[Event]) -> Vec<PathBuf> {
+    let root = |event: &Event| match &event.kind {
+        EventKind::Workspace(WorkspaceEvent::LaneOpened { path, .. }) => Some(PathBuf::from(path)),
+        _ => None,
+    };
+    events.iter().filter_map(root).collect()
 }
 
 fn ended_by_budget(events: &[Event]) -> bool {

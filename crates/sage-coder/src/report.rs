@@ -3,17 +3,16 @@
 //! Every number comes from an event. A claim without an event behind it has no place here.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sage_core::{
-    AgentRole, BlobRef, Event, EventKind, FileState, ModelEvent, NodeEvent, NodeId, NodeOutcome,
-    Recorder, RunEvent, RunId, RunOutcome, ToolEvent, WorkspaceEvent,
+    AgentRole, ApprovalScope, BlobRef, Decider, Event, EventKind, HumanEvent, ModelEvent,
+    NodeEvent, NodeId, NodeOutcome, Recorder, RunEvent, RunId, RunOutcome, ToolEvent,
 };
-use sage_engine::can_be_taken_up;
 use sage_log::{
-    ChangeKind, Check, Evidence, Files, Handoff, Metrics, Refusals, Spending, SystemState, project,
-    project_with,
+    Bill, ChangeKind, Check, Evidence, Files, Handoff, Metrics, Refusals, Spending, SystemState,
+    TestsWorth, project, project_with,
 };
-use sage_tool::Workspace;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,8 +24,15 @@ use crate::state;
 use crate::survey::VERIFICATION;
 use crate::verify::{Fault, Since, faults, unproven};
 
+mod evidence;
+mod flags;
 mod render;
+mod tasks;
+mod touched;
 
+pub(crate) use touched::changed_since;
+
+pub use evidence::{Claim, Standing, TaskEvidence};
 pub use render::{Detail, Form, render};
 
 /// Everything worth telling about a run.
@@ -46,6 +52,17 @@ pub struct Report {
     pub reason: String,
     /// Whether the work happened in a copy.
     pub dry_run: bool,
+    /// What confined commands, or why nothing did; absent in the logs of earlier versions.
+    pub sandbox: Option<SandboxReport>,
+    /// The work tree of its own in which the work happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+    /// Commits that were made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<CommitReport>,
+    /// Files of the run that are in no commit, with why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Whether any answer came from a script instead of a model.
     pub scripted: bool,
     /// The plan, if one was made.
@@ -58,12 +75,18 @@ pub struct Report {
     pub files: Vec<FileReport>,
     /// Commands that judged the work.
     pub checks: Vec<Check>,
+    /// What stands for each claim, by task.
+    pub evidence: Vec<TaskEvidence>,
+    /// What was done to tests that were there, and tests that do not count.
+    pub flags: Vec<String>,
     /// Commands of the project that fail at the end, in words.
     pub faults: Vec<String>,
     /// Why commands that would judge the work were not run, in words.
     pub not_run: Vec<String>,
     /// What the program did not let happen.
     pub refusals: Vec<String>,
+    /// What was asked about and approved, by whom and for how long, in words.
+    pub approvals: Vec<String>,
     /// Routing decisions, in words.
     pub routing: Vec<String>,
     /// Model calls answered.
@@ -74,12 +97,23 @@ pub struct Report {
     pub output_tokens: u64,
     /// US dollars.
     pub usd: f64,
+    /// Who used what of it, in words.
+    pub spending: Vec<String>,
     /// From the first to the last event.
     pub duration_ms: u64,
     /// Unified diff, for dry runs.
     pub diff: Option<String>,
     /// The final answer under `--output-schema`.
     pub answer: Option<Value>,
+}
+
+/// What confined the commands of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct SandboxReport {
+    /// Whether anything did.
+    pub on: bool,
+    /// The layers, or why there was none.
+    pub how: String,
 }
 
 /// One task.
@@ -99,6 +133,19 @@ pub struct TaskReport {
     pub repairs: u32,
     /// Time between its start and end.
     pub duration_ms: u64,
+}
+
+/// One commit.
+#[derive(Debug, Clone, Serialize)]
+pub struct CommitReport {
+    /// The branch that has it.
+    pub branch: String,
+    /// Its id.
+    pub commit: String,
+    /// The task whose changes it has.
+    pub task: NodeId,
+    /// Its first line.
+    pub subject: String,
 }
 
 /// One changed file.
@@ -150,6 +197,7 @@ pub fn of_events(
     report.input_tokens = spending.total.usage.input;
     report.output_tokens = spending.total.usage.output;
     report.usd = spending.total.usd;
+    report.spending = spending.by_node.iter().map(|(node, bill)| bill_line(node, bill)).collect();
     report.checks = project::<Evidence>(events);
     report.faults = faults(events, get).iter().map(Fault::text).collect();
     let refused = project::<Refusals>(events).into_iter();
@@ -169,7 +217,12 @@ pub fn of_events(
             lines_removed: file.lines_removed,
         });
     }
-    report.tasks = tasks(events, report.plan.as_ref());
+    report.tasks = tasks::of_plan(events, report.plan.as_ref());
+    let tests = project::<TestsWorth>(events);
+    report.evidence =
+        evidence::of_tasks(run.as_str(), events, &report.tasks, &report.checks, &tests);
+    report.flags = flags::of_tests(&tests);
+    report.flags.extend(flags::fewer_than_before(&report.checks));
     report
 }
 
@@ -184,20 +237,28 @@ fn blank(run: &RunId, events: &[Event]) -> Report {
         exit_code: 130,
         reason: "the process ended without finishing the run".to_owned(),
         dry_run: false,
+        sandbox: None,
+        worktree: None,
+        commits: Vec::new(),
+        left_out: Vec::new(),
         scripted: false,
         plan: None,
         worst_case: None,
         tasks: Vec::new(),
         files: Vec::new(),
         checks: Vec::new(),
+        evidence: Vec::new(),
+        flags: Vec::new(),
         faults: Vec::new(),
         not_run: Vec::new(),
         refusals: Vec::new(),
+        approvals: Vec::new(),
         routing: Vec::new(),
         model_calls: 0,
         input_tokens: 0,
         output_tokens: 0,
         usd: 0.0,
+        spending: Vec::new(),
         duration_ms: last_ms.saturating_sub(first_ms),
         diff: None,
         answer: None,
@@ -210,6 +271,21 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&BlobRef) -> Option<Vec
             report.goal.clone_from(goal);
             report.mode.clone_from(mode);
             report.dry_run = options.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
+            // The project may be a folder of the work tree that git knows.
+            let worktree = options.get("worktree").and_then(Value::as_str).map(Path::new);
+            let place = worktree.and_then(|place| {
+                place.ancestors().find(|above| above.ends_with(report.run.as_str()))
+            });
+            report.worktree = place.map(|place| place.display().to_string());
+        }
+        EventKind::Run(RunEvent::Committed { branch, commit, node, subject, left_out }) => {
+            report.commits.push(CommitReport {
+                branch: branch.clone(),
+                commit: commit.clone(),
+                task: node.clone(),
+                subject: subject.clone(),
+            });
+            report.left_out.extend(left_out.iter().cloned());
         }
         EventKind::Tool(ToolEvent::Finished { tool, result, .. })
             if tool.strip_prefix("gather:") == Some(VERIFICATION) =>
@@ -218,6 +294,9 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&BlobRef) -> Option<Vec
                 get(result).and_then(|bytes| serde_json::from_slice(&bytes).ok());
             let notes = facts.map(|facts| facts["value"]["facts"]["notes"].clone());
             report.not_run = serde_json::from_value(notes.unwrap_or_default()).unwrap_or_default();
+        }
+        EventKind::Run(RunEvent::Sandboxed { on, how }) => {
+            report.sandbox = Some(SandboxReport { on: *on, how: how.clone() });
         }
         EventKind::Run(RunEvent::Planned { plan, .. }) => {
             report.plan = read_plan(plan, get);
@@ -230,6 +309,15 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&BlobRef) -> Option<Vec
         EventKind::Run(RunEvent::BudgetReached { node, limit, allowed, used, exhausted: true }) => {
             let whose = node.as_ref().map_or("the run".to_owned(), NodeId::to_string);
             report.refusals.push(format!("{whose}: budget of {allowed} {limit} used up ({used})"));
+        }
+        EventKind::Human(event @ HumanEvent::ToolReviewed { allowed: true, .. }) => {
+            report.approvals.extend(approval_in_words(event));
+        }
+        // A call that is refused has an event of its own; a plan's host has none.
+        EventKind::Human(HumanEvent::ToolReviewed {
+            node, tool, what, rule, call: None, ..
+        }) if !rule.is_empty() => {
+            report.refusals.push(format!("{node}: {tool} {what}: {rule}"));
         }
         EventKind::Model(ModelEvent::Answered { scripted, .. }) => report.scripted |= scripted,
         EventKind::Model(ModelEvent::Routed {
@@ -244,70 +332,40 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&BlobRef) -> Option<Vec
     }
 }
 
+fn approval_in_words(event: &HumanEvent) -> Option<String> {
+    let HumanEvent::ToolReviewed { node, tool, what, by, scope, rule, .. } = event else {
+        return None;
+    };
+    let by = match by {
+        Decider::Person => "a person",
+        Decider::Mode => "the mode",
+        Decider::Environment => "the environment",
+        Decider::PlanFile => "the plan file",
+        Decider::Policy => "a rule",
+    };
+    let scope = match scope {
+        ApprovalScope::Once => "once",
+        ApprovalScope::Run => "for this run",
+        ApprovalScope::Always => "from now on",
+    };
+    let rule = if rule.is_empty() { String::new() } else { format!(": {rule}") };
+    Some(format!("{node}: {tool} {what} ({scope}, by {by}){rule}"))
+}
+
+fn bill_line(node: &NodeId, bill: &Bill) -> String {
+    let who = match node {
+        node if *node == NodeId::plan() => "planning",
+        node if *node == NodeId::run() => "the run as a whole",
+        node => node.as_str(),
+    };
+    let tokens = bill.usage.total();
+    let calls = if bill.calls == 1 { "1 call" } else { &format!("{} calls", bill.calls) };
+    format!("{who}: {calls}, {tokens} tokens, ${:.4}", bill.usd)
+}
+
 fn read_plan(blob: &BlobRef, get: &dyn Fn(&BlobRef) -> Option<Vec<u8>>) -> Option<Plan> {
     let json: Value = serde_json::from_slice(&get(blob)?).ok()?;
     crate::plan::read(&json, "", crate::plan::Source::File).ok()
-}
-
-fn tasks(events: &[Event], plan: Option<&Plan>) -> Vec<TaskReport> {
-    let mut tasks: Vec<TaskReport> = plan
-        .into_iter()
-        .flat_map(|plan| &plan.nodes)
-        .map(|task| TaskReport {
-            id: task.id.clone(),
-            role: task.assigned_agent,
-            state: "not started".to_owned(),
-            summary: String::new(),
-            models: Vec::new(),
-            repairs: 0,
-            duration_ms: 0,
-        })
-        .collect();
-    let mut started: BTreeMap<NodeId, u64> = BTreeMap::new();
-    for event in events {
-        let Some(node) = event.kind.node() else { continue };
-        let Some(task) = tasks.iter_mut().find(|task| task.id == *node) else { continue };
-        match &event.kind {
-            EventKind::Node(NodeEvent::Started { .. }) => {
-                started.entry(node.clone()).or_insert(event.at_ms);
-                task.state = "interrupted".to_owned();
-            }
-            EventKind::Node(NodeEvent::EnteredPhase {
-                phase: sage_core::NodePhase::Repair,
-                ..
-            }) => {
-                task.repairs += 1;
-            }
-            EventKind::Node(NodeEvent::Finished { outcome, error, summary, .. }) => {
-                // What a resumed run goes on with has not failed.
-                let is_stopped = *outcome == NodeOutcome::Failed && can_be_taken_up(*error);
-                let outcome = if is_stopped { NodeOutcome::Interrupted } else { *outcome };
-                task.state = outcome_of_node(outcome).to_owned();
-                task.summary.clone_from(summary);
-                let since = started.get(node).copied().unwrap_or(event.at_ms);
-                task.duration_ms = event.at_ms.saturating_sub(since);
-            }
-            EventKind::Node(NodeEvent::Skipped { because, .. }) => {
-                task.state = "skipped".to_owned();
-                task.summary = format!("because of {because}");
-            }
-            EventKind::Model(ModelEvent::Answered { model, .. })
-                if !task.models.contains(model) =>
-            {
-                task.models.push(model.clone());
-            }
-            _ => {}
-        }
-    }
-    tasks
-}
-
-const fn outcome_of_node(outcome: NodeOutcome) -> &'static str {
-    match outcome {
-        NodeOutcome::Done => "done",
-        NodeOutcome::Failed => "failed",
-        NodeOutcome::Interrupted => "interrupted",
-    }
 }
 
 /// An outcome in the words of the report.
@@ -351,39 +409,6 @@ pub(crate) fn failures_line(events: &[Event], get: &dyn Fn(&BlobRef) -> Option<V
         }
     }
     if lines.is_empty() { "a task did not run".to_owned() } else { lines.join("; ") }
-}
-
-/// A file that a run touched.
-#[derive(Default)]
-pub(crate) struct Touched {
-    /// Every state that the run found or left it in. A crash between announcing a change and making
-    /// it leaves an earlier one.
-    pub states: Vec<Option<FileState>>,
-}
-
-/// Every file that a run's calls touched, taken back or not.
-pub(crate) fn touched(events: &[Event]) -> BTreeMap<String, Touched> {
-    let mut touched: BTreeMap<String, Touched> = BTreeMap::new();
-    for event in events {
-        if let EventKind::Workspace(WorkspaceEvent::Changed { path, before, after, .. }) =
-            &event.kind
-        {
-            touched.entry(path.clone()).or_default().states.extend([before.clone(), after.clone()]);
-        }
-    }
-    touched
-}
-
-/// Files that the run had touched and that somebody changed since.
-pub(crate) fn changed_since(events: &[Event], workspace: &Workspace) -> Result<Vec<String>> {
-    let mut changed = Vec::new();
-    for (path, file) in touched(events) {
-        let Ok(work_path) = workspace.resolve(&path) else { continue };
-        if !file.states.contains(&workspace.state(&work_path)?) {
-            changed.push(path);
-        }
-    }
-    Ok(changed)
 }
 
 /// The changes of one node as a unified diff.

@@ -16,23 +16,28 @@ use sage_engine::{GraphOutcome, NodeReport, NodeRunner, OnFailure, Rules as Engi
 use sage_graph::NodeSpec;
 use sage_log::{LogOptions, Manifest, RunLog, Runs};
 use sage_model::{Budgeted, Ledger, Recorded};
-use sage_tool::{Covers, SnapshotStore, ToolRegistry, Workspace};
+use sage_tool::{Approvals, Covers, SnapshotStore, ToolRegistry, Workspace};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{RunCx, Wiring};
 use crate::error::{Error, Result};
-use crate::options::{Mode, RunOptions};
+use crate::git::Git;
+use crate::lane::{self, Turns};
+use crate::options::{Lanes, Mode, RunOptions};
 use crate::plan::Plan;
 use crate::report::{self, Report};
 use crate::state::ProjectLock;
 use crate::undo::is_undone;
-use crate::{answer, overlay, planner, state, task, verify};
+use crate::{answer, commit, hosts, overlay, planner, state, task, verify};
 
 mod end;
 
 pub use end::exit_code;
 pub(crate) use end::is_resumable;
 use end::{one_line, outcome_of, reason, stopped_by};
+
+/// Paths that are named because a snapshot does not cover them.
+const MAX_NOT_COVERED: usize = 1000;
 
 /// How a run ended, for the caller's exit code and display.
 #[derive(Debug)]
@@ -56,8 +61,19 @@ pub struct RunEnd {
 /// any later failure is in the [`RunEnd`].
 pub async fn start(wiring: &Wiring, run: RunId, mut options: RunOptions) -> Result<RunEnd> {
     state::prepare(&wiring.state_dir)?;
+    overlay::remove_leftovers(&wiring.temp, &Runs::new(wiring.state_dir.join("runs")));
+    if options.lanes == Lanes::Merged {
+        let git = Git::new(&wiring.project, &wiring.temp, &wiring.child_env);
+        options.lanes = if git.is_usable().await { Lanes::Merged } else { Lanes::NoGit };
+    }
+    if options.in_worktree {
+        let root = commit::prepare_worktree(wiring, &run, &mut options.commit).await?;
+        options.worktree = Some(root);
+    } else if let Some(commit) = &mut options.commit {
+        commit::prepare(wiring, commit).await?;
+    }
     if options.dry_run {
-        let copy = wiring.temp.join(format!("sage-dry-run-{run}"));
+        let copy = wiring.temp.join(format!("{}{run}", overlay::DRY_RUN));
         overlay::copy_tree(&wiring.project, &copy).inspect_err(|_| remove_copy(&copy))?;
         options.overlay = Some(copy);
     }
@@ -100,7 +116,8 @@ pub async fn resume(wiring: &Wiring, run: &RunId, limits: &Limits) -> Result<Run
     let (log, loaded) = RunLog::reopen(&dir, log_options(wiring))?;
     let no = |why: String| Error::NotResumable { run: run.clone(), why };
     let mut options = options_of(&loaded.events).map_err(&no)?;
-    options.limits = options.limits.overridden_by(limits);
+    let before = limits_of(&loaded.events).unwrap_or(options.limits);
+    options.limits = before.overridden_by(limits);
     if let Some(outcome) = final_outcome(&loaded.events) {
         return Err(no(format!("it is over ({})", report::outcome_word(outcome))));
     }
@@ -111,17 +128,31 @@ pub async fn resume(wiring: &Wiring, run: &RunId, limits: &Limits) -> Result<Run
         return Err(no(format!("the copy of its dry run is gone: {}", copy.display())));
     }
     let _lock = lock(wiring, &options)?;
-    let root = options.overlay.clone().unwrap_or_else(|| wiring.project.clone());
+    if let Some(place) = options.worktree.as_deref().filter(|place| !place.is_dir()) {
+        return Err(no(format!("its work tree is gone: {}", place.display())));
+    }
+    let root = options.root(&wiring.project);
     let changed_files = report::changed_since(&loaded.events, &Workspace::open(&root)?)?;
     log.emit(
         RunEvent::Resumed { sage_version: wiring.sage_version.clone(), changed_files }.into(),
     )?;
+    if options.limits != before {
+        log.emit(RunEvent::LimitsChanged { limits: options.limits, before }.into())?;
+    }
     drive(wiring.clone(), options, log, loaded.events).await
+}
+
+/// The limits that an earlier process was given when it took the run up, if they were others.
+fn limits_of(events: &[Event]) -> Option<Limits> {
+    events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Run(RunEvent::LimitsChanged { limits, .. }) => Some(*limits),
+        _ => None,
+    })
 }
 
 /// Keeps other runs out, unless this one works in a copy.
 fn lock(wiring: &Wiring, options: &RunOptions) -> Result<Option<ProjectLock>> {
-    match options.overlay {
+    match options.overlay.as_ref().or(options.worktree.as_ref()) {
         Some(_) => Ok(None),
         None => ProjectLock::take(&wiring.state_dir).map(Some),
     }
@@ -166,7 +197,7 @@ fn final_outcome(events: &[Event]) -> Option<RunOutcome> {
     })
 }
 
-fn log_options(wiring: &Wiring) -> LogOptions {
+pub(crate) fn log_options(wiring: &Wiring) -> LogOptions {
     LogOptions {
         clock: wiring.clock.clone(),
         redactor: wiring.redactor.clone(),
@@ -184,7 +215,12 @@ async fn drive(
 ) -> Result<RunEnd> {
     let overlay = options.overlay.clone();
     // The end of the run's time stops the same things as Ctrl-C, but is no Ctrl-C.
-    let wiring = Wiring { cancel: wiring.cancel.child_token(), ..wiring };
+    let mut wiring = Wiring { cancel: wiring.cancel.child_token(), ..wiring };
+    if options.worktree.is_some() && options.overlay.is_none() {
+        let project = Workspace::open(&wiring.project)?;
+        let linked = lane::linked(&wiring, &project).await?;
+        wiring.sandbox = Arc::new(wiring.sandbox.also_reading(linked));
+    }
     let cx = match assemble(wiring, options, log.clone(), &past) {
         Ok(cx) => Arc::new(cx),
         Err(error) => {
@@ -194,6 +230,8 @@ async fn drive(
             return Err(error);
         }
     };
+    let sandbox = &cx.wiring.sandbox;
+    cx.emit(RunEvent::Sandboxed { on: sandbox.is_on(), how: sandbox.in_words() })?;
     let ended = in_time(&cx, Box::pin(execute(&cx, &past))).await;
     sweep(&cx, &ended);
     let (outcome, kind, error) = match ended {
@@ -208,6 +246,10 @@ async fn drive(
     let report = report::build(&cx)?;
     if logged.is_ok() {
         report::write_views(&cx, &report)?;
+    }
+    if !is_resumable(outcome) {
+        // Litter is no failure of the run.
+        let _ = lane::remove_all(&cx).await;
     }
     if let Some(copy) = cx.options.overlay.as_deref().filter(|_| !is_resumable(outcome)) {
         remove_copy(copy);
@@ -259,10 +301,15 @@ fn remove_copy(copy: &Path) {
     let _ = std::fs::remove_dir_all(copy);
 }
 
-fn assemble(wiring: Wiring, options: RunOptions, log: RunLog, past: &[Event]) -> Result<RunCx> {
+pub(crate) fn assemble(
+    wiring: Wiring,
+    options: RunOptions,
+    log: RunLog,
+    past: &[Event],
+) -> Result<RunCx> {
     let log = Arc::new(log);
     let recorder: Arc<dyn Recorder> = log.clone();
-    let root = options.overlay.clone().unwrap_or_else(|| wiring.project.clone());
+    let root = options.root(&wiring.project);
     let workspace = Arc::new(Workspace::open(&root)?);
     let snapshots = Arc::new(SnapshotStore::open(&wiring.state_dir.join("snapshots"))?);
     let ledger = Arc::new(Ledger::new(options.limits, wiring.clock.clone()));
@@ -281,7 +328,9 @@ fn assemble(wiring: Wiring, options: RunOptions, log: RunLog, past: &[Event]) ->
         }
     }
     let tools = Arc::new(ToolRegistry::builtin());
-    let probed = std::sync::Mutex::default();
+    let probed = Arc::default();
+    let past_phases = Arc::new(past_phases);
+    let turns = Arc::new(Turns::after(past, &wiring.lane_order));
     Ok(RunCx {
         wiring,
         options,
@@ -291,16 +340,21 @@ fn assemble(wiring: Wiring, options: RunOptions, log: RunLog, past: &[Event]) ->
         tools,
         workspace,
         snapshots,
+        approvals: Arc::new(Approvals::of_events(past)),
         probed,
         past_phases,
+        turns,
+        in_lane: false,
     })
 }
 
 async fn execute(cx: &Arc<RunCx>, past: &[Event]) -> Result<RunOutcome> {
+    until_cancelled(cx, lane::clear_old(cx)).await?;
     let plan = until_cancelled(cx, planner::approved_plan(cx)).await?;
     if cx.options.plan_only {
         return Ok(RunOutcome::Planned);
     }
+    hosts::decide(cx, &plan).await?;
     for task in &plan.nodes {
         cx.ledger.limit_node(&task.id, task.budget);
     }
@@ -318,6 +372,9 @@ async fn execute(cx: &Arc<RunCx>, past: &[Event]) -> Result<RunOutcome> {
     }
     let verified = until_cancelled(cx, verify::last(cx, &plan)).await?;
     let all_done = outcome.is_success() && verified;
+    if all_done {
+        until_cancelled(cx, Box::pin(commit::record(cx, &plan))).await?;
+    }
     if cx.options.output_schema.is_some() {
         until_cancelled(cx, answer::final_answer(cx, all_done)).await?;
     }
@@ -387,17 +444,30 @@ fn snapshot(cx: &RunCx, past: &[Event], attempt: u32) -> Result<()> {
     };
     // The first state must stay the one before the first change, also after a crash.
     if attempt == 0 && past.iter().any(is_taken) {
+        // Looks from here on go into the same folders as those of the process that took it.
+        if let Some(first) = crate::steps::first_snapshot(past)
+            && let Ok(first) = cx.snapshots.load(&first)
+        {
+            cx.workspace.look_like(&first);
+        }
         return Ok(());
     }
     // Nothing was changed before the first one, so an interruption need not wait for it.
     let stop = || attempt == 0 && cx.wiring.cancel.is_cancelled();
     let snapshot = cx.snapshots.take_unless(&cx.workspace, Covers::Everything, &stop)?;
+    let mut not_covered = snapshot.not_covered();
+    let rest = not_covered.len().saturating_sub(MAX_NOT_COVERED);
+    if rest > 0 {
+        not_covered.truncate(MAX_NOT_COVERED);
+        not_covered.push(format!("and {rest} more"));
+    }
     cx.emit(WorkspaceEvent::Snapshotted {
         node: NodeId::run(),
         attempt,
         snapshot: snapshot.id().clone(),
         n_files: snapshot.n_files(),
-        not_covered: snapshot.not_covered().to_vec(),
+        not_covered,
+        root: Some(cx.workspace.root_ref()),
     })?;
     // Durable with whatever comes first: the announcement of a change, or the end of the run.
     Ok(())
@@ -410,12 +480,7 @@ fn sweep(cx: &RunCx, ended: &Result<RunOutcome>) {
         Ok(outcome) => is_resumable(*outcome),
         Err(error) => is_resumable(outcome_of(error)),
     };
-    let first = cx.log.events().into_iter().find_map(|event| match event.kind {
-        EventKind::Workspace(WorkspaceEvent::Snapshotted {
-            node, attempt: 0, snapshot, ..
-        }) if node == NodeId::run() => Some(snapshot),
-        _ => None,
-    });
+    let first = crate::steps::first_snapshot(&cx.log.events());
     if let (false, Some(first)) = (will_go_on, first)
         && let Ok(first) = cx.snapshots.load(&first)
     {

@@ -16,6 +16,8 @@ const GITIGNORE: &str = "\
 /.gitignore
 /runs/
 /snapshots/
+/cache/
+/worktrees/
 /memory/
 /chat_sessions/
 /lock

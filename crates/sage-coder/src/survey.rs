@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 
 use sage_agent::Rules;
 use sage_core::{CallId, Event, EventKind, Past, Recorder, ToolEvent};
-use sage_tool::{Grant, PathSet, Workspace};
+use sage_tool::{Grant, Network, PathSet, Workspace, process};
 use serde_json::Value;
 
 use crate::context::RunCx;
@@ -30,6 +30,8 @@ pub(crate) fn files(cx: &RunCx) -> Result<Vec<String>> {
         let include = PathSet::new(&cx.options.include)?;
         files.retain(|path| include.contains(path));
     }
+    // What models may not read they are not told of either.
+    files.retain(|path| cx.wiring.policy.may_read(path));
     Ok(files)
 }
 
@@ -69,7 +71,11 @@ async fn ask(cx: &RunCx, probe: Probe) -> (Probe, bool) {
     let line = probe.command_line();
     let argv = ["/bin/sh", "-c", line.as_str()];
     let (root, env) = (cx.workspace.root(), &cx.wiring.child_env);
-    let answer = sage_tool::process::output(&argv, root, env, PROBE_TIMEOUT).await;
+    // Asked where commands run: a program that they cannot see is not there.
+    let answer = match cx.wiring.sandbox.jail(root, env, &Network::Off) {
+        Ok(jail) => process::output_in(jail, &argv, root, env, PROBE_TIMEOUT).await,
+        Err(error) => Err(error),
+    };
     let found = answer.is_ok_and(|answer| answer.exit_code == Some(0));
     known().insert(probe, found);
     (probe, found)

@@ -11,24 +11,35 @@
 use std::sync::Arc;
 
 use sage_agent::CallCounter;
-use sage_core::{Effect, ErrorKind, NodeEvent, NodeId, NodeOutcome, NodePhase};
+use sage_core::{
+    CheckKind, Effect, ErrorKind, EventKind, NodeEvent, NodeId, NodeOutcome, NodePhase,
+    WorkspaceEvent,
+};
 use sage_engine::NodeReport;
-use sage_tool::{Grant, PathSet, ToolCx};
+use sage_tool::{Grant, Network, PathSet, ToolCx};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::RunCx;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Task};
 
+mod bent;
 mod briefing;
 mod changes;
 mod checks;
+mod first_request;
 mod implement;
+mod merge;
 mod review;
 mod rollback;
+mod weigh;
 
 use changes::Changes;
+pub(crate) use first_request::weigh_first_request;
 use implement::Written;
+
+/// Characters of a model's own words in a summary.
+const MAX_SAID_CHARS: usize = 200;
 
 /// Why an attempt is not done yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +57,15 @@ impl Failure {
         Self { summary: summary.into(), detail: detail.into(), repairable: true }
     }
 
+    /// With what the model had said, where that was the opposite.
+    fn after(self, boast: &str) -> Self {
+        if boast.is_empty() {
+            return self;
+        }
+        let summary = format!("{}; the model says: {boast} (claimed, not shown)", self.summary);
+        Self { summary, ..self }
+    }
+
     /// Whether it says the same; times and addresses in an output differ each time.
     fn is_same(&self, other: &Self) -> bool {
         let words = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
@@ -61,6 +81,9 @@ struct Attempt {
     number: u32,
     calls: CallCounter,
     cancel: CancellationToken,
+    /// The run with the work tree's own files, for a task in a lane.
+    tree: Option<Arc<RunCx>>,
+    merging: merge::Merging,
 }
 
 /// Runs one attempt and reports how it ended; failed attempts are rolled back.
@@ -71,42 +94,25 @@ pub async fn run(
     attempt: u32,
     cancel: CancellationToken,
 ) -> NodeReport {
-    let Some(attempt) = Attempt::new(cx, plan, id, attempt, cancel) else {
+    let number = attempt;
+    let Some(attempt) = Attempt::new(Arc::clone(&cx), plan, id, number, cancel) else {
         return report(NodeOutcome::Failed, Some(ErrorKind::Internal), format!("no task {id}"));
     };
-    let workspace = attempt.cx.workspace.clone();
-    let _claim = workspace.claim(attempt.claimed());
-    let was_rolled_back = attempt.was_rolled_back();
-    let (error, summary) = match attempt.work().await {
-        // The engine counts nothing that comes after the time was up.
-        _ if attempt.is_out_of_time() => (None, "out of time".to_owned()),
-        Ok(_) if was_rolled_back => {
-            (None, "an earlier process had begun to roll its changes back".to_owned())
+    let attempt = match attempt.enter_lane().await {
+        Ok(attempt) => attempt,
+        Err(error) if error.kind() == ErrorKind::Interrupted => {
+            let interrupted = Some(ErrorKind::Interrupted);
+            return report(NodeOutcome::Interrupted, interrupted, "interrupted".to_owned());
         }
-        Ok(summary) => return report(NodeOutcome::Done, None, summary),
-        Err(Ended::Failed(failure)) => (None, failure.summary),
-        Err(Ended::Broken(error)) => {
-            let kind = error.kind();
-            // What a later process can take up again keeps its changes, so that it finds them.
-            if attempt.cx.wiring.cancel.is_cancelled() || kind == ErrorKind::Interrupted {
-                let interrupted = Some(ErrorKind::Interrupted);
-                return report(NodeOutcome::Interrupted, interrupted, "interrupted".to_owned());
-            }
-            if error.is_own_budget_of(&attempt.task.id) {
-                (Some(ErrorKind::Rejected), one_line(&error))
-            } else if sage_engine::can_be_taken_up(Some(kind)) {
-                return report(NodeOutcome::Failed, Some(kind), one_line(&error));
-            } else {
-                (Some(kind), one_line(&error))
-            }
+        Err(error) => {
+            cx.turns.end(&(id.clone(), number));
+            let summary = format!("making its lane: {}", one_line(&error));
+            return report(NodeOutcome::Failed, Some(error.kind()), summary);
         }
     };
-    let summary = match attempt.roll_back(error) {
-        Ok(0) => summary,
-        Ok(n) => format!("{summary} ({n} changed files rolled back)"),
-        Err(problem) => format!("{summary}; rolling back failed: {}", one_line(&problem)),
-    };
-    report(NodeOutcome::Failed, error, summary)
+    let ended = attempt.run().await;
+    attempt.leave_lane(&ended);
+    ended
 }
 
 /// Takes back what an attempt did that an earlier process left and nobody takes up again.
@@ -115,7 +121,9 @@ pub fn give_up(cx: Arc<RunCx>, plan: Arc<Plan>, id: &NodeId, attempt: u32) -> Re
     let Some(attempt) = Attempt::new(cx, plan, id, attempt, cancel) else { return Ok(()) };
     let workspace = attempt.cx.workspace.clone();
     let _claim = workspace.claim(attempt.claimed());
-    attempt.roll_back(Some(ErrorKind::Rejected)).map(drop)
+    let done = attempt.roll_back(Some(ErrorKind::Rejected)).map(drop);
+    attempt.leave_lane(&report(NodeOutcome::Failed, None, String::new()));
+    done
 }
 
 fn report(outcome: NodeOutcome, error: Option<ErrorKind>, summary: String) -> NodeReport {
@@ -145,7 +153,45 @@ impl Attempt {
     ) -> Option<Self> {
         let task = plan.task(id).cloned()?;
         let calls = CallCounter::new(task.id.clone(), number);
-        Some(Self { cx, plan, task, number, calls, cancel })
+        let merging = merge::Merging::default();
+        Some(Self { cx, plan, task, number, calls, cancel, tree: None, merging })
+    }
+
+    /// Works, and takes back what a failure left.
+    async fn run(&self) -> NodeReport {
+        let workspace = self.cx.workspace.clone();
+        let _claim = workspace.claim(self.claimed());
+        let was_rolled_back = self.was_rolled_back();
+        let (error, summary) = match self.work().await {
+            // The engine counts nothing that comes after the time was up.
+            _ if self.is_out_of_time() => (None, "out of time".to_owned()),
+            Ok(_) if was_rolled_back => {
+                (None, "an earlier process had begun to roll its changes back".to_owned())
+            }
+            Ok(summary) => return report(NodeOutcome::Done, None, summary),
+            Err(Ended::Failed(failure)) => (None, failure.summary),
+            Err(Ended::Broken(error)) => {
+                let kind = error.kind();
+                // What a later process can take up again keeps its changes, so that it finds them.
+                if self.cx.wiring.cancel.is_cancelled() || kind == ErrorKind::Interrupted {
+                    let interrupted = Some(ErrorKind::Interrupted);
+                    return report(NodeOutcome::Interrupted, interrupted, "interrupted".to_owned());
+                }
+                if error.is_own_budget_of(&self.task.id) {
+                    (Some(ErrorKind::Rejected), one_line(&error))
+                } else if sage_engine::can_be_taken_up(Some(kind)) {
+                    return report(NodeOutcome::Failed, Some(kind), one_line(&error));
+                } else {
+                    (Some(kind), one_line(&error))
+                }
+            }
+        };
+        let summary = match self.roll_back(error) {
+            Ok(0) => summary,
+            Ok(n) => format!("{summary} ({n} changed files rolled back)"),
+            Err(problem) => format!("{summary}; rolling back failed: {}", one_line(&problem)),
+        };
+        report(NodeOutcome::Failed, error, summary)
     }
 
     /// The paths in which nobody else is at work.
@@ -162,43 +208,55 @@ impl Attempt {
     async fn work(&self) -> std::result::Result<String, Ended> {
         let briefing = self.brief().await?;
         let mut repairs = 0;
-        let mut last: Option<(Failure, Changes)> = None;
+        let mut last: Option<(Failure, Changes, Written)> = None;
+        let mut boast = String::new();
         loop {
             let written = match &last {
                 None => {
                     self.enter(NodePhase::Implement, repairs)?;
                     self.implement(&briefing).await?
                 }
-                Some((failure, changes)) => {
+                Some((failure, changes, _)) => {
                     self.enter(NodePhase::Repair, repairs)?;
                     self.repair(&briefing, failure, changes, repairs).await?
                 }
             };
-            let changes = self.changes().await?;
-            let failure = match self.judge(&briefing, &written, &changes, repairs).await? {
-                None => {
-                    self.hand_over(&written.summary).await?;
-                    return Ok(self.done_summary(&written, &changes));
-                }
-                Some(failure) => failure,
-            };
-            if !failure.repairable {
-                return Err(Ended::Failed(failure));
+            if claims_success(&written.summary) {
+                boast = first_words(&written.summary);
             }
-            if let Some((before, then)) = &last
-                && before.is_same(&failure)
+            let mut changes = self.changes().await?;
+            let mut failure = self.judge(&briefing, &written, &changes, repairs).await?;
+            if failure.is_none() && self.is_in_lane() {
+                failure = self.merge(&briefing, repairs).await?;
+                if failure.is_some() {
+                    // The lane is up to date with the tree now.
+                    changes = self.changes().await?;
+                }
+            }
+            let Some(failure) = failure else {
+                self.hand_over(&written.summary).await?;
+                return Ok(self.done_summary(&written, &changes));
+            };
+            let failure = written.explain(failure);
+            if !failure.repairable {
+                return Err(Ended::Failed(failure.after(&boast)));
+            }
+            if let Some((before, then, last_written)) = &last
+                && (before.is_same(&failure) || (last_written.has_looped && written.has_looped))
                 && then.diff == changes.diff
             {
                 let summary =
                     format!("{} (the same failure twice without a change)", failure.summary);
-                return Err(Ended::Failed(Failure { summary, ..failure }));
+                let failure = Failure { summary, ..failure };
+                return Err(Ended::Failed(failure.after(&boast)));
             }
             if repairs >= self.cx.options.max_repairs {
                 let summary = format!("{} (after {repairs} repairs)", failure.summary);
-                return Err(Ended::Failed(Failure { summary, ..failure }));
+                let failure = Failure { summary, ..failure };
+                return Err(Ended::Failed(failure.after(&boast)));
             }
             repairs += 1;
-            last = Some((failure, changes));
+            last = Some((failure, changes, written));
         }
     }
 
@@ -211,23 +269,34 @@ impl Attempt {
         round: u32,
     ) -> Result<Option<Failure>> {
         self.enter(NodePhase::Check, round)?;
+        if let Some(failure) = self.unresolved().await? {
+            return Ok(Some(failure));
+        }
         if let Some(failure) = self.check(briefing, written, changes).await? {
             return Ok(Some(failure));
         }
-        if self.wants_review(changes) {
+        let findings = self.compare_tests(changes, round).await?;
+        if let Some(failure) = bent::failure(&findings) {
+            return Ok(Some(failure));
+        }
+        if !findings.is_empty() || self.wants_review(changes) {
             self.enter(NodePhase::Review, round)?;
-            if let Some(failure) = self.review(briefing, changes).await? {
+            if let Some(failure) = self.review(briefing, changes, &findings).await? {
                 return Ok(Some(failure));
             }
         }
         if let Some(failure) = self.run_generated_tests(briefing, changes, round).await? {
             return Ok(Some(failure));
         }
-        self.verify(briefing, round).await
+        if let Some(failure) = self.verify(briefing, round).await? {
+            return Ok(Some(failure));
+        }
+        self.weigh(briefing, changes, round).await
     }
 
+    /// What was done, and apart from that what the model says about it.
     fn done_summary(&self, written: &Written, changes: &Changes) -> String {
-        let said = written.summary.lines().next().unwrap_or_default().trim();
+        let said = self.said(written);
         let files = match changes.files.len() {
             0 => String::new(),
             1 => format!("{} changed", changes.files[0].path),
@@ -235,9 +304,32 @@ impl Attempt {
         };
         match (said.is_empty(), files.is_empty()) {
             (true, _) => files,
-            (false, true) => said.chars().take(200).collect(),
-            (false, false) => format!("{files}: {}", said.chars().take(200).collect::<String>()),
+            (false, true) => said,
+            (false, false) => format!("{files}; {said}"),
         }
+    }
+
+    /// A model's words as such; empty where it said nothing.
+    fn said(&self, written: &Written) -> String {
+        let said = first_words(&written.summary);
+        if said.is_empty() {
+            return said;
+        }
+        // Success is what commands show. Who speaks of it without one has shown nothing.
+        let empty = claims_success(&written.summary) && !self.is_shown();
+        let remark = if empty { " (claimed, not shown)" } else { "" };
+        format!("the model says: {said}{remark}")
+    }
+
+    /// Whether a command of this attempt has shown anything.
+    fn is_shown(&self) -> bool {
+        self.cx.log.events().iter().any(|event| {
+            matches!(&event.kind, EventKind::Workspace(WorkspaceEvent::Checked {
+                node, attempt, kind, passed: true, ..
+            }) if *node == self.task.id
+                && *attempt == self.number
+                && !matches!(kind, CheckKind::Lint | CheckKind::Counter))
+        })
     }
 
     /// Records that the attempt moved on, once: a resumed attempt passes here again.
@@ -269,7 +361,11 @@ impl Attempt {
         Ok(Grant {
             paths,
             tools: tools.map(|tools| tools.iter().cloned().collect()),
-            network: !self.task.network.is_empty(),
+            network: match self.cx.granted_hosts(&self.task.network) {
+                hosts if hosts.is_empty() => Network::Off,
+                hosts if hosts.iter().any(|host| host == "*") => Network::All,
+                hosts => Network::Hosts(hosts),
+            },
             read_only: false,
         })
     }
@@ -291,6 +387,18 @@ impl Attempt {
     fn tool_cx(&self, grant: Grant) -> ToolCx {
         self.cx.tool_cx(grant, self.cancel.clone())
     }
+}
+
+fn first_words(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().chars().take(MAX_SAID_CHARS).collect()
+}
+
+/// Whether a text says that tests pass, or that the result was verified.
+fn claims_success(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    (has(&["test", "check", "suite", "build"]) && has(&["pass", "green", "succe"]))
+        || has(&["verified", "works as expected", "everything works", "fully working"])
 }
 
 /// An error and its causes in one line.

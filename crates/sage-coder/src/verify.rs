@@ -62,11 +62,13 @@ pub(crate) async fn last(cx: &Arc<RunCx>, plan: &Plan) -> Result<bool> {
 /// that builds on them. A fault that was there before may be the very one that they were to remove.
 pub(crate) fn unproven(events: &[Event], plan: &Plan) -> Vec<NodeId> {
     let is_proof = |event: &Event| match &event.kind {
-        EventKind::Workspace(WorkspaceEvent::Checked { node, kind, passed: true, .. })
-            if *kind != CheckKind::Lint =>
-        {
-            Some(node.clone())
-        }
+        EventKind::Workspace(WorkspaceEvent::Checked {
+            node,
+            kind,
+            passed: true,
+            in_lane: false,
+            ..
+        }) if !matches!(kind, CheckKind::Lint | CheckKind::Counter) => Some(node.clone()),
         _ => None,
     };
     let proofs: BTreeSet<NodeId> = events.iter().filter_map(is_proof).collect();
@@ -234,8 +236,15 @@ fn passed_since_last_change(events: &[Event]) -> Vec<String> {
                 passed.clear();
             }
             EventKind::Workspace(WorkspaceEvent::Checked {
-                call, command, passed: true, ..
-            }) if started.contains(call) => passed.push(command.clone()),
+                call,
+                command,
+                passed: true,
+                kind,
+                in_lane: false,
+                ..
+            }) if *kind != CheckKind::Counter && started.contains(call) => {
+                passed.push(command.clone());
+            }
             _ => {}
         }
     }

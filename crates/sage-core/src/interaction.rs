@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Decider, NodeId, PlanDecision};
+use crate::{ApprovalScope, Decider, NodeId, PlanDecision};
 
 /// A plan laid before a person, already drawn.
 #[derive(Debug, Clone)]
@@ -60,25 +60,61 @@ pub struct ReviewedPlan {
 }
 
 /// A tool call that policy wants a person to see first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolRequest {
     /// The node that asks.
     pub node: NodeId,
     /// The tool.
     pub tool: String,
-    /// Exactly what will happen: a command line, a diff.
+    /// Exactly what will happen, whole: a command line, or the paths that change.
     pub what: String,
-    /// The rule that made it a question.
+    /// The rule that made it a question, and where it is written.
     pub because: String,
+    /// What else a person needs in order to decide.
+    pub shown: Shown,
+    /// The rules that "always" would write down, one JSON object each; empty where nothing can be
+    /// promised for later.
+    pub remember: Vec<String>,
+}
+
+/// What a person is shown about a call, by its sort.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// A command.
+    Command {
+        /// The parts of the line that are asked about, as they were read; the others are allowed.
+        parts: Vec<String>,
+        /// Where it runs.
+        folder: String,
+        /// What it may reach, in words.
+        network: String,
+    },
+    /// A change of files.
+    Edit {
+        /// As a unified diff, whole.
+        diff: String,
+    },
+    /// Nothing more than its name and what it wants.
+    Nothing,
 }
 
 /// The answer to a [`ToolRequest`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Approval {
     /// Whether the call may happen.
     pub allowed: bool,
     /// Who decided.
     pub by: Decider,
+    /// For how long it holds.
+    pub scope: ApprovalScope,
+}
+
+impl Approval {
+    /// Yes or no to this one call.
+    #[must_use]
+    pub const fn once(allowed: bool, by: Decider) -> Self {
+        Self { allowed, by, scope: ApprovalScope::Once }
+    }
 }
 
 /// An open question to the person.
@@ -108,8 +144,14 @@ pub trait Interaction: Send + Sync {
     /// Shows a plan and waits for a decision.
     async fn review_plan(&self, review: PlanReview) -> ReviewedPlan;
 
-    /// Asks whether a tool call may happen.
+    /// Asks whether a tool call may happen. An answer for [`ApprovalScope::Always`] is written down
+    /// by the implementation before it returns.
     async fn approve_tool(&self, request: ToolRequest) -> Approval;
+
+    /// Whether anybody is there to answer.
+    fn is_attended(&self) -> bool {
+        true
+    }
 
     /// Asks an open question.
     async fn ask(&self, question: Question) -> Answer;
@@ -129,7 +171,11 @@ impl Interaction for Silent {
     }
 
     async fn approve_tool(&self, _: ToolRequest) -> Approval {
-        Approval { allowed: false, by: self.by }
+        Approval::once(false, self.by)
+    }
+
+    fn is_attended(&self) -> bool {
+        false
     }
 
     async fn ask(&self, _: Question) -> Answer {

@@ -5,6 +5,7 @@
 //! crates above; a type comes here only when two crates of the same layer need it.
 
 mod clock;
+mod context_use;
 mod error_kind;
 mod event;
 mod ids;
@@ -17,15 +18,18 @@ mod role;
 mod text;
 
 pub use clock::{Clock, FixedClock};
+pub use context_use::ContextUse;
 pub use error_kind::ErrorKind;
 pub use event::{
-    ATTEMPT_BEFORE, Candidate, CheckKind, Decider, EVENT_FORMAT_VERSION, Effect, Event, EventKind,
-    FileState, Finish, HumanEvent, ModelEvent, NodeEvent, NodeOutcome, NodePhase, PlanDecision,
-    RouteFeatures, RunEvent, RunOutcome, ToolEvent, WorkspaceEvent,
+    ATTEMPT_BEFORE, ApprovalScope, Candidate, CheckKind, Decider, EVENT_FORMAT_VERSION, Effect,
+    Event, EventKind, FileState, Finish, HumanEvent, LaneBase, ModelEvent, NodeEvent, NodeOutcome,
+    NodePhase, PlanDecision, RepeatGrade, RouteFeatures, RunEvent, RunOutcome, Severity,
+    TamperKind, Tampering, TestWorth, ToolEvent, WorkspaceEvent,
 };
 pub use ids::{BlobRef, CallId, IdError, NodeId, RunId, Seq, SessionId};
 pub use interaction::{
-    Answer, Approval, Interaction, PlanReview, Question, ReviewedPlan, Revise, Silent, ToolRequest,
+    Answer, Approval, Interaction, PlanReview, Question, ReviewedPlan, Revise, Shown, Silent,
+    ToolRequest,
 };
 pub use limits::{Limits, Spent};
 pub use message::{Message, Speaker, ToolCall, ToolSpec, Usage};

@@ -11,6 +11,10 @@ pub struct Limits {
     /// Model calls; the retries of one call do not count again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
+    /// Turns: answers that a model gave while it worked with tools or edits, each with what it asked
+    /// for. Plans, reviews and final answers are calls and no turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<u32>,
     /// Input plus output tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
@@ -27,6 +31,9 @@ pub struct Limits {
 pub struct Spent {
     /// Model calls.
     pub calls: u32,
+    /// Those of them that were turns.
+    #[serde(default)]
+    pub turns: u32,
     /// Input plus output tokens.
     pub tokens: u64,
     /// Money, in US dollars.
@@ -35,13 +42,17 @@ pub struct Spent {
 
 impl Limits {
     /// No bound at all.
-    pub const NONE: Self = Self { calls: None, tokens: None, usd: None, time_s: None };
+    pub const NONE: Self = Self { calls: None, turns: None, tokens: None, usd: None, time_s: None };
+
+    /// The names of the limits, as they are written in plans and events.
+    pub const NAMES: [&'static str; 5] = ["calls", "turns", "tokens", "usd", "time_s"];
 
     /// These limits, with those that `other` sets in their place.
     #[must_use]
     pub fn overridden_by(&self, other: &Self) -> Self {
         Self {
             calls: other.calls.or(self.calls),
+            turns: other.turns.or(self.turns),
             tokens: other.tokens.or(self.tokens),
             usd: other.usd.or(self.usd),
             time_s: other.time_s.or(self.time_s),
@@ -59,6 +70,7 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
             self.calls.map(|n| format!("{n} calls")),
+            self.turns.map(|n| format!("{n} turns")),
             self.tokens.map(|n| format!("{n} tokens")),
             self.usd.map(|usd| format!("${usd:.2}")),
             self.time_s.map(|s| format!("{s} s")),

@@ -2,9 +2,9 @@
 //! display lays out itself, and without line breaks, whatever the event's texts hold.
 
 use sage_core::{
-    ATTEMPT_BEFORE, CheckKind, Decider, Event, EventKind, Finish, HumanEvent, ModelEvent,
-    NodeEvent, NodeId, NodeOutcome, NodePhase, PlanDecision, RunEvent, RunOutcome, ToolEvent,
-    WorkspaceEvent,
+    ATTEMPT_BEFORE, ApprovalScope, CheckKind, Decider, Event, EventKind, FileState, Finish,
+    HumanEvent, ModelEvent, NodeEvent, NodeId, NodeOutcome, NodePhase, PlanDecision, RepeatGrade,
+    RunEvent, RunOutcome, ToolEvent, WorkspaceEvent,
 };
 
 /// The longest line, in characters.
@@ -41,6 +41,11 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
                 counted_after(changed_files.len(), "file changed since", "files changed since");
             format!("run resumed (sage {sage_version}){changed}")
         }
+        RunEvent::Sandboxed { on: true, how } => format!("commands are sandboxed by {how}"),
+        RunEvent::Sandboxed { on: false, how } => format!("commands are not sandboxed: {how}"),
+        RunEvent::LimitsChanged { limits, before } => {
+            format!("the run's limits are {limits} from here on (before: {before})")
+        }
         RunEvent::BudgetReached { node, limit, allowed, used, exhausted } => {
             let whose = node.as_ref().map_or_else(|| "the run's".to_owned(), |n| format!("{n}'s"));
             let state = if *exhausted { "used up" } else { "nearly used up" };
@@ -49,6 +54,10 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
                 number(*used),
                 number(*allowed)
             )
+        }
+        RunEvent::Committed { branch, commit, subject, .. } => {
+            let short: String = commit.chars().take(12).collect();
+            format!("committed {short} on {branch}{}", after(subject))
         }
         RunEvent::Finished { outcome, exit_code, reason } => {
             format!("run {} (exit {exit_code}){}", of_run_outcome(*outcome), after(reason))
@@ -80,6 +89,7 @@ fn of_node(event: &NodeEvent) -> String {
                 NodePhase::Review => "reviews",
                 NodePhase::Test => "tests",
                 NodePhase::Verify => "verifies",
+                NodePhase::Merge => "merges",
                 NodePhase::Repair => "repairs",
             };
             let round = if *round == 0 { String::new() } else { format!(", round {round}") };
@@ -102,7 +112,17 @@ fn of_model(event: &ModelEvent) -> String {
         ModelEvent::Routed { call, role, chosen, reason, .. } => {
             format!("{call} {role} uses {chosen}{}", after(reason))
         }
-        ModelEvent::Called { call, role, .. } => format!("{call} {role} asks a model"),
+        ModelEvent::Called { call, role, context: None, .. } => {
+            format!("{call} {role} asks a model")
+        }
+        ModelEvent::Called { call, role, context: Some(context), .. } => {
+            let cut = match context.cut {
+                0 => String::new(),
+                n => format!(", {n} cut from the conversation"),
+            };
+            let (prompt, window) = (context.prompt(), context.window);
+            format!("{call} {role} asks a model: about {prompt} of {window} tokens{cut}")
+        }
         ModelEvent::TryFailed { call, model, provider, error, retry_in_ms } => {
             let next = match retry_in_ms {
                 Some(ms) => format!("again in {ms} ms"),
@@ -125,6 +145,9 @@ fn of_model(event: &ModelEvent) -> String {
                 "{call} {model} answered in {latency_ms} ms: {input} + {output} tokens{usd}{finish}{scripted}"
             )
         }
+        ModelEvent::Exceeded { call, reserved_tokens, used_tokens, used_usd, .. } => format!(
+            "{call} took {used_tokens} tokens (${used_usd:.4}), more than the {reserved_tokens} that were set aside"
+        ),
         ModelEvent::Failed { call, message, .. } => {
             format!("{call} no model answered{}", after(message))
         }
@@ -141,6 +164,14 @@ fn of_tool(event: &ToolEvent) -> String {
         ToolEvent::Refused { call, tool, summary, reason, .. } => {
             format!("{call} {tool} refused ({summary}){}", after(reason))
         }
+        ToolEvent::Repeated { call, tool, summary, n_times, grade } => {
+            let done = match grade {
+                RepeatGrade::Hint => "told",
+                RepeatGrade::Refused => "not done again",
+                RepeatGrade::Stopped => "stopped",
+            };
+            format!("{call} {tool} asked for {n_times} times, {done}{}", after(summary))
+        }
     }
 }
 
@@ -154,9 +185,15 @@ fn of_human(event: &HumanEvent) -> String {
             let edited = if *edited { " after editing" } else { "" };
             format!("plan {what}{edited} by {}", of_decider(*by))
         }
-        HumanEvent::ToolReviewed { node, tool, what, allowed, by } => {
+        HumanEvent::ToolReviewed { node, tool, what, allowed, by, scope, rule, .. } => {
             let verdict = if *allowed { "allowed" } else { "denied" };
-            format!("{node} {tool} {verdict} by {}{}", of_decider(*by), after(what))
+            let scope = match scope {
+                ApprovalScope::Once => "",
+                ApprovalScope::Run => " for this run",
+                ApprovalScope::Always => " from now on",
+            };
+            let rule = if rule.is_empty() { String::new() } else { format!(" (asked by {rule})") };
+            format!("{node} {tool} {verdict}{scope} by {}{}{rule}", of_decider(*by), after(what))
         }
         HumanEvent::Asked { question } => format!("asked: {question}"),
         HumanEvent::Answered { answer } if answer.is_empty() => "no answer".to_owned(),
@@ -170,6 +207,7 @@ fn of_decider(by: Decider) -> &'static str {
         Decider::Mode => "the mode",
         Decider::Environment => "SAGE_NON_INTERACTIVE",
         Decider::PlanFile => "the plan file",
+        Decider::Policy => "the policy",
     }
 }
 
@@ -180,12 +218,26 @@ fn of_workspace(event: &WorkspaceEvent) -> String {
             format!("{node} snapshot of {}{missing}", counted(*n_files, "file", "files"))
         }
         WorkspaceEvent::Changed { call, path, before, after, lines_added, lines_removed } => {
-            let what = match (before, after) {
-                (None, _) => "creates",
-                (_, None) => "deletes",
-                _ => "changes",
-            };
+            let what = how_changed(before.as_ref(), after.as_ref());
             format!("{call} {what} {path} (+{lines_added} -{lines_removed})")
+        }
+        WorkspaceEvent::LaneChanged { call, path, before, after, lines_added, lines_removed } => {
+            let what = how_changed(before.as_ref(), after.as_ref());
+            format!("{call} {what} {path} in its lane (+{lines_added} -{lines_removed})")
+        }
+        WorkspaceEvent::LaneOpened { node, path, .. } => format!("{node} works in the lane {path}"),
+        WorkspaceEvent::LaneRebased { node, bases, .. } => {
+            let n = bases.len() as u64;
+            format!("{node} brings its lane up to date, {} of its own", counted(n, "file", "files"))
+        }
+        WorkspaceEvent::LaneMerged { node, merged: true, paths, .. } => {
+            let n = paths.len() as u64;
+            format!("{node} merged {}{}", counted(n, "file", "files"), after(&paths.join(", ")))
+        }
+        WorkspaceEvent::LaneMerged { node, conflicts, reason, .. } => {
+            let what = if conflicts.is_empty() { reason.clone() } else { conflicts.join(", ") };
+            let how = if conflicts.is_empty() { "not merged" } else { "in conflict" };
+            format!("{node} {how}{}", after(&what))
         }
         WorkspaceEvent::Checked {
             node,
@@ -196,6 +248,7 @@ fn of_workspace(event: &WorkspaceEvent) -> String {
             n_tests,
             duration_ms,
             reason,
+            in_lane,
             ..
         } => {
             let is_before = *node == NodeId::run() && *attempt == ATTEMPT_BEFORE;
@@ -205,11 +258,28 @@ fn of_workspace(event: &WorkspaceEvent) -> String {
                 CheckKind::Acceptance => "acceptance",
                 CheckKind::Project if is_before => "project check of the state before",
                 CheckKind::Project => "project check",
+                CheckKind::Counter => "counter-check",
             };
             let how = if *passed { "passed" } else { "did not pass" };
             let tests = n_tests.map(|n| format!(", {}", counted(n, "test", "tests")));
             let tests = tests.unwrap_or_default();
-            format!("{node} {what} {how} in {duration_ms} ms{tests}: {command}{}", after(reason))
+            let lane = if *in_lane { " in its lane" } else { "" };
+            let took = format!("{duration_ms} ms{tests}");
+            format!("{node} {what}{lane} {how} in {took}: {command}{}", after(reason))
+        }
+        WorkspaceEvent::TestsWeighed { node, subject, worth, detail, .. } => {
+            format!("{node} tests weighed: {subject} {}{}", worth.words(), after(detail))
+        }
+        WorkspaceEvent::TestsCompared { node, n_files, findings, .. } => {
+            let of = counted(*n_files, "file that was there", "files that were there");
+            match findings.first() {
+                None => format!("{node} tests compared in {of}: nothing was bent"),
+                Some(first) => {
+                    let more = findings.len().saturating_sub(1);
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    format!("{node} tests compared in {of}: {}{more}", first.text())
+                }
+            }
         }
         WorkspaceEvent::RolledBack { node, paths, .. } => {
             let n = paths.len() as u64;
@@ -219,9 +289,35 @@ fn of_workspace(event: &WorkspaceEvent) -> String {
                 after(&paths.join(", "))
             )
         }
-        WorkspaceEvent::Undone { paths } => {
-            format!("run undone, {} restored", counted(paths.len() as u64, "file", "files"))
+        WorkspaceEvent::Observed { call, n_changed, n_put_back, .. } => {
+            let back = counted_after(
+                usize::try_from(*n_put_back).unwrap_or(usize::MAX),
+                "path put back",
+                "paths put back",
+            );
+            format!("{call} changed {} in all{back}", counted(*n_changed, "path", "paths"))
         }
+        WorkspaceEvent::UndoStarted { redo: false, .. } => "undo begins".to_owned(),
+        WorkspaceEvent::UndoStarted { redo: true, .. } => "the undo is being taken back".to_owned(),
+        WorkspaceEvent::Undone { paths, from, some, .. } => {
+            let what = match (from, some) {
+                (None, false) => "run undone".to_owned(),
+                (Some(from), false) => format!("run undone from event {from} on"),
+                (_, true) => "run undone in part".to_owned(),
+            };
+            format!("{what}, {} restored", counted(paths.len() as u64, "file", "files"))
+        }
+        WorkspaceEvent::Redone { paths, .. } => {
+            format!("undo taken back, {} restored", counted(paths.len() as u64, "file", "files"))
+        }
+    }
+}
+
+fn how_changed(before: Option<&FileState>, after: Option<&FileState>) -> &'static str {
+    match (before, after) {
+        (None, _) => "creates",
+        (_, None) => "deletes",
+        _ => "changes",
     }
 }
 

@@ -24,11 +24,11 @@ pub use describe::describe;
 pub use error::{Error, Result};
 pub use manifest::Manifest;
 pub use projection::{
-    Bill, ChangeKind, ChangedFile, Check, Decision, Decisions, Evidence, Files, FilesView, Handoff,
-    HandoffView, Metrics, MetricsView, NodeState, NodeStatus, Outcome, Projection, Refusal,
-    Refusals, RunOutcomeView, RunPhase, RunStatus, RunStatusView, Spending, SpendingView,
-    StateSnapshot, SystemState, SystemStateView, TaskCounts, TokenCounts, Verification, project,
-    project_with,
+    Bill, ChangeKind, ChangedFile, Check, Compared, Decision, Decisions, Evidence, Files,
+    FilesView, Flag, Handoff, HandoffView, Metrics, MetricsView, NodeState, NodeStatus, Outcome,
+    Projection, Refusal, Refusals, RunOutcomeView, RunPhase, RunStatus, RunStatusView, Spending,
+    SpendingView, StateSnapshot, SystemState, SystemStateView, TaskCounts, TestsWorth,
+    TestsWorthView, TokenCounts, Verification, Weighed, project, project_with,
 };
 pub use read::{Loaded, TornTail, read_run};
 pub use redactor::Redactor;

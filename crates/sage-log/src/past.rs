@@ -51,9 +51,10 @@ impl PastCalls {
             match &event.kind {
                 EventKind::Model(event) => past.add_model(event),
                 EventKind::Tool(event) => past.add_tool(event),
-                EventKind::Workspace(WorkspaceEvent::Changed {
-                    call, path, before, after, ..
-                }) => {
+                EventKind::Workspace(
+                    WorkspaceEvent::Changed { call, path, before, after, .. }
+                    | WorkspaceEvent::LaneChanged { call, path, before, after, .. },
+                ) => {
                     past.entry(call).changes.push(PastChange {
                         path: path.clone(),
                         before: before.clone(),
@@ -111,6 +112,7 @@ impl PastCalls {
             }
             ModelEvent::Routed { .. }
             | ModelEvent::TryFailed { .. }
+            | ModelEvent::Exceeded { .. }
             | ModelEvent::Failed { .. } => {}
         }
     }
@@ -130,6 +132,7 @@ impl PastCalls {
                 recorded.result = Some((result.clone(), true));
                 recorded.finished_args = recorded.args.clone();
             }
+            ToolEvent::Repeated { .. } => {}
         }
     }
 

@@ -17,6 +17,7 @@ pub use refusals::{Refusal, Refusals};
 pub use spending::{Bill, Spending, SpendingView};
 pub use status::{NodeState, NodeStatus, RunPhase, RunStatus, RunStatusView};
 pub use system_state::{SystemState, SystemStateView};
+pub use tests_worth::{Compared, Flag, TestsWorth, TestsWorthView, Weighed};
 
 mod decisions;
 mod evidence;
@@ -29,6 +30,7 @@ mod refusals;
 mod spending;
 mod status;
 mod system_state;
+mod tests_worth;
 
 /// Folds a run's events into a view.
 pub trait Projection: Default {

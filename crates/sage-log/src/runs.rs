@@ -105,6 +105,12 @@ impl Runs {
         }
     }
 
+    /// Whether a process is writing to the run now.
+    #[must_use]
+    pub fn is_live(&self, run: &RunId) -> bool {
+        lock::is_held(&self.dir(run)).unwrap_or(false)
+    }
+
     /// Deletes a run's folder.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! Worst case of a call: the prompt's estimated tokens plus the most that the answer may have, at the
 //! model's price. It is reserved before the call and settled after it, so calls that run side by side
-//! cannot overspend together. Retries of one call are not reserved again.
+//! cannot overspend together. Retries of one call are not reserved again. Estimates are raised by what
+//! providers counted before; where one still counts more than was set aside, that is told.
 
 mod ledger;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sage_core::{NodeId, Recorder, Spent};
+use sage_core::{ModelEvent, NodeId, Recorder, Spent};
 
 use crate::{
     ChatModel, ChatRequest, ChatResponse, DeltaSink, Error, ModelFacts, Result,
@@ -50,7 +51,7 @@ impl<M: ChatModel> Budgeted<M> {
             .max_output_tokens
             .map_or(facts.max_output_tokens, |n| n.min(facts.max_output_tokens));
         self.check_price(request, &facts)?;
-        let prompt_tokens = estimate_prompt_tokens(request);
+        let prompt_tokens = self.ledger.counted(&facts.model, estimate_prompt_tokens(request));
         let worst = |output: u32| {
             let usage = sage_core::Usage {
                 input: prompt_tokens,
@@ -58,7 +59,8 @@ impl<M: ChatModel> Budgeted<M> {
                 output: u64::from(output),
                 estimated: true,
             };
-            Spent { calls: 1, tokens: usage.total(), usd: facts.price.cost(&usage) }
+            let (turns, usd) = (u32::from(request.turn), facts.price.cost(&usage));
+            Spent { calls: 1, turns, tokens: usage.total(), usd }
         };
         let node = &request.call.node;
         let mut output = most;
@@ -94,6 +96,25 @@ impl<M: ChatModel> Budgeted<M> {
         }
     }
 
+    fn tell_excess(
+        &self,
+        request: &ChatRequest,
+        reservation: &Reservation,
+        spent: &Spent,
+    ) -> Result<()> {
+        if self.ledger.excess_of(reservation, spent) {
+            let exceeded = ModelEvent::Exceeded {
+                call: request.call.clone(),
+                reserved_tokens: reservation.worst().tokens,
+                used_tokens: spent.tokens,
+                reserved_usd: reservation.worst().usd,
+                used_usd: spent.usd,
+            };
+            self.recorder.emit(exceeded.into())?;
+        }
+        Ok(())
+    }
+
     fn announce(&self, node: &NodeId) -> Result<()> {
         for event in self.ledger.news(node) {
             self.recorder.emit(event.into())?;
@@ -121,9 +142,13 @@ impl<M: ChatModel> ChatModel for Budgeted<M> {
             }
         };
         match &result {
-            Ok(response) => reservation.settle(response),
+            Ok(response) => {
+                let spent = reservation.settle(&request, response);
+                self.tell_excess(&request, &reservation, &spent)?;
+            }
             Err(_) => reservation.fail(),
         }
+        drop(reservation);
         self.announce(&node)?;
         result
     }

@@ -66,7 +66,7 @@ pub enum Error {
     Budget {
         /// The node whose budget it is; absent for the run's own.
         node: Option<NodeId>,
-        /// `calls`, `tokens`, `usd` or `time_s`.
+        /// `calls`, `turns`, `tokens`, `usd` or `time_s`.
         limit: &'static str,
         /// What was used, reservations of calls under way included.
         used: f64,
@@ -153,8 +153,13 @@ impl Error {
     /// Whether the conversation was longer than what some model that was tried can take.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
-        matches!(self, Self::NoAnswer { tried, .. }
-            if tried.iter().any(|tried| tried.trouble == Trouble::TooLong))
+        match self {
+            Self::NoAnswer { tried, .. } => {
+                tried.iter().any(|tried| tried.trouble == Trouble::TooLong)
+            }
+            Self::Replayed { message, .. } => crate::http::is_too_long(message, ""),
+            _ => false,
+        }
     }
 }
 

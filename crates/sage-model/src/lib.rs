@@ -52,5 +52,5 @@ pub use request::{
 pub use retry::RetryRules;
 pub use router::{Router, RouterOptions};
 pub use scripted::ScriptedModel;
-pub use tokens::{estimate_prompt_tokens, estimate_tokens, estimate_usage};
+pub use tokens::{Calibration, estimate_prompt_tokens, estimate_tokens, estimate_usage};
 pub use trigger::{MAX_TRIGGER_BYTES, MAX_TRIGGER_DEPTH, Trigger};

@@ -6,7 +6,7 @@ mod decode;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use sage_core::{Message, Speaker};
+use sage_core::{BlobRef, Message, Speaker};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -42,6 +42,7 @@ pub(crate) struct Dialect {
     limit_switched: bool,
     format: Format,
     temperature: bool,
+    cache_key: bool,
     /// Of one request, not of the server: prompt and answer together did not fit.
     is_short: bool,
 }
@@ -120,13 +121,14 @@ impl OpenAi {
 impl Dialect {
     fn of(endpoint: String) -> Self {
         // OpenAI's newer models take only the newer name; most other servers know only the older one.
-        let is_openai = endpoint.ends_with("://api.openai.com");
+        let is_openai = is_openai(&endpoint);
         Self {
             stream_options: true,
             limit: if is_openai { LimitName::MaxCompletionTokens } else { LimitName::MaxTokens },
             limit_switched: false,
             format: Format::JsonSchema,
             temperature: true,
+            cache_key: is_openai,
             is_short: false,
         }
     }
@@ -170,6 +172,9 @@ impl Dialect {
         }
         if let Some(temperature) = ask.temperature.filter(|_| self.temperature) {
             body.insert("temperature".to_owned(), tidy(temperature));
+        }
+        if let Some(key) = cache_key(request).filter(|_| self.cache_key) {
+            body.insert("prompt_cache_key".to_owned(), json!(key));
         }
         let limit = match self.limit {
             LimitName::MaxTokens => Some("max_tokens"),
@@ -217,6 +222,9 @@ impl Dialect {
             };
             return Some(Self { format, ..self });
         }
+        if sent("prompt_cache_key") && names("prompt_cache_key") {
+            return Some(Self { cache_key: false, ..self });
+        }
         if names("max_tokens") || names("max_completion_tokens") {
             let limit = match self.limit {
                 _ if self.limit_switched => LimitName::Unnamed,
@@ -231,6 +239,20 @@ impl Dialect {
         }
         (sent("temperature") && names("temperature")).then_some(Self { temperature: false, ..self })
     }
+}
+
+/// Whether an endpoint is OpenAI's own, which takes more than the servers that are compatible with it.
+pub(crate) fn is_openai(endpoint: &str) -> bool {
+    endpoint.ends_with("://api.openai.com")
+}
+
+/// What tells OpenAI which requests begin alike, so that they meet the same cache: the role and what it
+/// is told, whatever the task.
+pub(crate) fn cache_key(request: &crate::ChatRequest) -> Option<String> {
+    const DIGITS: usize = 12;
+    let system = request.messages.iter().find(|message| message.speaker == Speaker::System)?;
+    let digits = BlobRef::of(system.text.as_bytes()).to_string();
+    Some(format!("sage-{}-{}", request.role, digits.get(..DIGITS)?))
 }
 
 /// OpenAI refuses the looser JSON mode unless the word occurs in the conversation.
@@ -328,3 +350,6 @@ pub(crate) fn is_strict(schema: &Value) -> bool {
     }
     walk(schema, 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,6 +159,8 @@ async fn ask(
         response_schema: None,
         temperature: None,
         max_output_tokens: None,
+        turn: false,
+        context: None,
     };
     let mut facts = resolved.facts;
     facts.tool_calling = ToolCalling::Text;

@@ -84,7 +84,13 @@ impl<M: ChatModel> ChatModel for Recorded<M> {
         }
         self.inner.admit(request)?;
         let call = request.call.clone();
-        let called = ModelEvent::Called { call: call.clone(), role: request.role, request: blob };
+        let called = ModelEvent::Called {
+            call: call.clone(),
+            role: request.role,
+            request: blob,
+            turn: request.turn,
+            context: request.context,
+        };
         self.recorder.emit(called.into())?;
         self.recorder.sync()?;
         match self.inner.chat(request, deltas).await {

@@ -79,6 +79,7 @@ impl Replayed {
                     routed.put(Slot::of(call, *role, features), call.index, chosen);
                     past.entry(call.clone()).or_default().told.push(event.clone());
                 }
+                ModelEvent::Exceeded { .. } => {}
                 ModelEvent::TryFailed { call, .. } => {
                     past.entry(call.clone()).or_default().told.push(event.clone());
                 }

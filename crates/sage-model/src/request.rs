@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sage_core::{
-    AgentRole, CallId, Finish, Message, Progress, ProgressSink, RouteFeatures, ToolSpec, Usage,
+    AgentRole, CallId, ContextUse, Finish, Message, Progress, ProgressSink, RouteFeatures,
+    ToolSpec, Usage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +42,13 @@ pub struct ChatRequest {
     /// Most tokens that the answer may have; [`ModelFacts::max_output_tokens`] when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
+    /// Whether the answer is a turn of a model that works; see [`sage_core::Limits::turns`]. For the
+    /// ledger and the log, not a part of what is asked.
+    #[serde(skip)]
+    pub turn: bool,
+    /// What the request is made of; for the log, not a part of what is asked.
+    #[serde(skip)]
+    pub context: Option<ContextUse>,
 }
 
 /// A JSON Schema for an answer.

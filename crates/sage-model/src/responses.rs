@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::http::{Decoder, Http, Step};
-use crate::openai::{as_object, is_strict, read_usage, stream_error, tidy};
+use crate::openai::{as_object, cache_key, is_openai, is_strict, read_usage, stream_error, tidy};
 use crate::plain::plain;
 use crate::provider::{Answer, Ask, answer};
 use crate::stream::Framing;
@@ -31,6 +31,12 @@ impl Responses {
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Answer, Failure> {
         let mut body = body(ask);
+        if let Some(key) =
+            cache_key(ask.request).filter(|_| is_openai(&self.http.endpoint().shown()))
+            && let Some(fields) = body.as_object_mut()
+        {
+            fields.insert("prompt_cache_key".to_owned(), json!(key));
+        }
         let started = Instant::now();
         let first_token_by = started + ask.clocked.limits.first_token;
         let mut sent = self.http.post(&PATH, &body, &ask.clocked, first_token_by).await;

@@ -59,7 +59,7 @@ macro_rules! person {
 
             async fn approve_tool(&self, request: ToolRequest) -> Approval {
                 self.asked.tools.lock().unwrap().push(request);
-                Approval { allowed: $allowed, by: Decider::Person }
+                Approval::once($allowed, Decider::Person)
             }
 
             async fn ask(&self, question: Question) -> Answer {

@@ -15,6 +15,7 @@
 
 mod brain;
 mod delivery;
+mod edit_case;
 mod fault;
 mod fixture;
 mod http;
@@ -38,6 +39,7 @@ mod tree;
 pub use brain::{
     Brain, FileWrite, NullBrain, PlannedBrain, PlannedTask, Recognise, Script, Version, When,
 };
+pub use edit_case::{EditCase, EditTree};
 pub use fault::{Fault, FaultPlan};
 pub use fixture::Fixture;
 pub use http::HttpRequest;

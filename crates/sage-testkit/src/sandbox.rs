@@ -69,6 +69,14 @@ impl CliSandbox {
         self
     }
 
+    /// Writes the user's own `config.yaml`.
+    pub fn user_config(&self, text: &str) -> &Self {
+        let folder = self.home().join(".config/sage");
+        fs::create_dir_all(&folder).expect("folders");
+        fs::write(folder.join("config.yaml"), text).expect("a new file");
+        self
+    }
+
     /// Sets a file's permission bits.
     pub fn chmod(&self, path: &str, mode: u32) -> &Self {
         let path = self.project().join(path);
@@ -158,6 +166,28 @@ impl CliSandbox {
     #[must_use]
     pub fn run<S: AsRef<str>>(&self, args: &[S]) -> Output {
         self.sage(args).run()
+    }
+
+    /// A shell in the project with the environment of the program, for starting it in odd ways.
+    #[must_use]
+    pub fn shell(&self) -> Command {
+        let mut command = Command::new("/bin/sh");
+        self.prepare(&mut command);
+        command.current_dir(self.project()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs another program in the project as the one under test would be.
+    #[must_use]
+    pub fn program(&self, argv: &[&str], env: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(argv.first().expect("a program"));
+        self.prepare(&mut command);
+        command.args(&argv[1..]).envs(env.iter().copied()).current_dir(self.project());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0);
+        let started = Instant::now();
+        let child = command.spawn().unwrap_or_else(|e| panic!("starting {argv:?}: {e}"));
+        Live::new(child, started).wait(USUAL_TIMEOUT)
     }
 
     /// The project without git's and sage's own folders.

@@ -8,10 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::approvals::Approvals;
+use crate::change::FileEdit;
+use crate::edits::Overwrite;
 use crate::error::{Error, Result, ToolError};
 use crate::grant::Grant;
+use crate::outputs::Outputs;
 use crate::policy::Policy;
 use crate::process::ProcessLimits;
+use crate::sandbox::Sandbox;
 use crate::snapshot::SnapshotStore;
 use crate::workspace::Workspace;
 
@@ -33,12 +38,27 @@ pub struct ToolCx {
     pub grant: Grant,
     /// Bounds for commands.
     pub process: ProcessLimits,
+    /// What confines commands.
+    pub sandbox: Arc<Sandbox>,
     /// The whole environment of commands.
     pub env: Vec<(String, String)>,
     /// What the person allows.
     pub policy: Arc<Policy>,
+    /// What they said in this run.
+    pub approvals: Arc<Approvals>,
     /// Stops what is running.
     pub cancel: CancellationToken,
+    /// Outputs that the conversation shows in part.
+    pub outputs: Outputs,
+}
+
+impl ToolCx {
+    /// Whether what a command did to a path stays: the task may write there, and no rule denies it.
+    pub(crate) fn may_change(&self, path: &str) -> bool {
+        !self.grant.read_only
+            && self.grant.paths.contains(path)
+            && self.policy.denies_write(path).is_none()
+    }
 }
 
 /// How a tool ends a conversation.
@@ -137,6 +157,12 @@ pub trait Tool: Send + Sync {
     /// What a call with these (checked) arguments will touch.
     fn intent(&self, args: &Value) -> Intent;
 
+    /// The changes of files that such a call asks for, so that a person can be shown them first; with
+    /// whether it may replace most of a file.
+    fn edits(&self, _args: &Value) -> Option<(Vec<FileEdit>, Overwrite)> {
+        None
+    }
+
     /// Does it. Dropping the future must not leave a file half written.
     async fn call(
         &self,
@@ -153,6 +179,8 @@ pub struct CallCx<'a> {
     pub call: CallId,
     /// What an earlier process recorded when it did not get to the end of this call.
     pub(crate) interrupted: Option<ToolPast>,
+    /// Whether files may lose most of what they hold: that was approved.
+    pub(crate) may_remove: bool,
 }
 
 impl CallCx<'_> {

@@ -7,6 +7,8 @@
 //! what was announced: changed already, still to be changed, or changed by somebody else.
 
 mod compute;
+mod land;
+mod preview;
 
 use std::collections::BTreeSet;
 
@@ -19,8 +21,11 @@ use crate::error::{Error, ToolError};
 use crate::path::{self, WorkPath};
 use crate::workspace::{Content, LINK_MODE, Workspace};
 
-pub(crate) use compute::missing;
 use compute::{Change, compute};
+pub(crate) use compute::{missing, new_file_mode, with_executable, with_paths};
+pub(crate) use land::land;
+pub use land::{Landing, MAX_LANDED};
+pub(crate) use preview::{Loss, preview};
 
 /// One change of one file, as a model asked for it.
 pub type FileEdit = Edit;
@@ -40,6 +45,8 @@ pub(crate) fn apply_with(
     overwrite: Overwrite,
 ) -> Outcome<ToolResult> {
     let workspace = &*cx.cx.workspace;
+    // What was approved, by a person or a rule, needs no guard any more.
+    let overwrite = if cx.may_remove { Overwrite::Allowed } else { overwrite };
     let _lock = workspace.write_lock();
     match &cx.interrupted {
         Some(past) if !past.changes.is_empty() => take_up(cx, edits, overwrite, past),
@@ -148,7 +155,12 @@ fn write_one(workspace: &Workspace, change: &Change) -> Outcome<()> {
             "{path} was changed by somebody else at this moment; read it again and repeat the edit"
         )));
     }
+    let is_link = |content: &Content| content.state.mode == LINK_MODE;
     let done = match &change.after {
+        Some(after) if is_link(after) => workspace.link(path, &path::encode_bytes(&after.bytes)),
+        Some(after) if change.before.as_ref().is_some_and(is_link) => {
+            workspace.put_over(path, &after.bytes, after.state.mode)
+        }
         Some(after) => workspace.put(path, &after.bytes, Some(after.state.mode)),
         None => workspace.delete(path),
     };
@@ -326,13 +338,10 @@ fn report(changes: &[Change]) -> ToolResult {
 }
 
 /// How the place was found, where that was not plain.
-fn told(rung: Rung) -> &'static str {
+fn told(rung: Rung) -> String {
     match rung {
-        Rung::Exact | Rung::LineEndings => "",
-        Rung::TrailingBlanks => " (found ignoring blanks at line ends)",
-        Rung::Indentation => " (found ignoring indentation)",
-        Rung::UnicodePunctuation => " (found ignoring typographic characters)",
-        Rung::BlankLines => " (found ignoring blank lines)",
+        Rung::Exact | Rung::LineEndings => String::new(),
+        rung => format!(" ({})", rung.words()),
     }
 }
 
@@ -340,7 +349,13 @@ fn told(rung: Rung) -> &'static str {
 pub(crate) fn intent_of(edits: &[FileEdit]) -> Intent {
     let (mut writes, mut removes) = (Vec::new(), Vec::new());
     for edit in edits {
-        let list = if matches!(edit, Edit::Delete { .. }) { &mut removes } else { &mut writes };
+        if let Edit::Move { to, .. } = edit
+            && !writes.contains(to)
+        {
+            writes.push(to.clone());
+        }
+        let is_removal = matches!(edit, Edit::Delete { .. } | Edit::Move { .. });
+        let list = if is_removal { &mut removes } else { &mut writes };
         list.extend(edit.path().map(str::to_owned).filter(|path| !list.contains(path)));
     }
     let all: Vec<&str> = writes.iter().chain(&removes).map(String::as_str).collect();

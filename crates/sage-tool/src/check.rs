@@ -61,7 +61,9 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
     };
     let was_allowed = interrupted.is_some();
     // What the program itself parses or runs is the program's choice; the rest was proposed to it.
-    let is_own = matches!(spec.kind, CheckKind::Lint | CheckKind::GeneratedTest);
+    // A counter-check repeats, in a copy, what has just been allowed in the work tree.
+    let is_own =
+        matches!(spec.kind, CheckKind::Lint | CheckKind::GeneratedTest | CheckKind::Counter);
     let objection = match is_own {
         true => None,
         false => ask_policy(cx, &call, CHECK, &spec.command, was_allowed).await?,
@@ -74,7 +76,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
     let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
     let watched = Watched::begin(cx, &call, before, AfterCommand::PutBackAll).await?;
     journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
-    let call_cx = CallCx { cx, call: call.clone(), interrupted };
+    let call_cx = CallCx { cx, call: call.clone(), interrupted, may_remove: false };
     let outcome = run_line(&call_cx, &spec.command, timeout).await;
     let effects = watched.end(cx, &call).await?;
     let mut result = match outcome {
@@ -82,7 +84,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
         Err(ToolError::Ends(error)) => return Err(error),
         Err(error) => CheckResult { reason: error.to_string(), ..CheckResult::not_run() },
     };
-    result.notes = effects.notes;
+    result.notes.extend(effects.notes);
     cx.recorder.emit(
         WorkspaceEvent::Checked {
             node: call.node.clone(),
@@ -96,6 +98,7 @@ pub(crate) async fn run(cx: &ToolCx, call: CallId, spec: &CheckSpec) -> Result<C
             duration_ms: result.duration_ms,
             output: cx.recorder.put(result.output.as_bytes())?,
             reason: result.reason.clone(),
+            in_lane: false,
         }
         .into(),
     )?;
@@ -136,14 +139,20 @@ fn judge(
     };
     CheckResult {
         passed: reason.is_empty(),
-        exit_code: if outcome.timed_out || outcome.flooded { None } else { outcome.exit_code },
+        exit_code: if outcome.ended_by_itself() { outcome.exit_code } else { None },
         n_tests,
         duration_ms: outcome.duration_ms,
-        output: outcome.output.clone(),
+        output: with_notes(outcome),
         reason,
         timed_out: outcome.timed_out,
-        notes: Vec::new(),
+        notes: outcome.notes.clone(),
     }
+}
+
+/// The output, and what the sandbox has to say about it.
+fn with_notes(outcome: &crate::process::ProcessOutcome) -> String {
+    let notes: String = outcome.notes.iter().map(|note| format!("\n[{note}]")).collect();
+    format!("{}{notes}", outcome.output)
 }
 
 #[cfg(test)]

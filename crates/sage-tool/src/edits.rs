@@ -12,10 +12,12 @@ mod apply;
 mod begin_patch;
 mod closest;
 mod diff;
+mod elision;
 mod error;
 mod fence;
 mod fold;
 mod guards;
+mod hunk;
 mod json_patch;
 mod labels;
 mod ladder;
@@ -29,12 +31,15 @@ mod udiff;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::parse_answer;
-pub use apply::apply_replace;
+pub use answer::{
+    Answer, Format, MAX_ANSWER_BYTES, MAX_EDITS, ReadOptions, parse_answer, read_answer,
+};
+pub use apply::{apply_hunk, apply_replace};
 pub use diff::{MAX_DIFF_BYTES, is_text, line_diff_counts, unified_diff};
 pub use error::{ApplyError, Closest, ParseError, ParseErrorKind};
 pub use guards::{Overwrite, apply_write, removes_most};
-pub use resolve::{FileChange, Rejected, resolve};
+pub use hunk::Hunk;
+pub use resolve::{FileChange, MAX_FILE_BYTES, Rejected, resolve};
 
 /// Places of an ambiguous edit that are looked for and named.
 pub const MAX_PLACES: usize = 20;
@@ -73,6 +78,27 @@ pub enum Edit {
         /// The file.
         path: String,
     },
+    /// Change one place as a diff or a patch says it; see [`apply_hunk`].
+    Hunk {
+        /// The file, if the answer names it.
+        path: Option<String>,
+        /// What changes, and what is said about the place.
+        hunk: Hunk,
+    },
+    /// Give a file another path, at which there is nothing.
+    Move {
+        /// The file.
+        path: String,
+        /// Its new path.
+        to: String,
+    },
+    /// Make a file executable, or no longer so.
+    SetMode {
+        /// The file.
+        path: String,
+        /// Whether it shall be.
+        executable: bool,
+    },
 }
 
 impl Edit {
@@ -80,10 +106,12 @@ impl Edit {
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         match self {
-            Self::Replace { path, .. } => path.as_deref(),
-            Self::Write { path, .. } | Self::Create { path, .. } | Self::Delete { path } => {
-                Some(path)
-            }
+            Self::Replace { path, .. } | Self::Hunk { path, .. } => path.as_deref(),
+            Self::Write { path, .. }
+            | Self::Create { path, .. }
+            | Self::Delete { path }
+            | Self::Move { path, .. }
+            | Self::SetMode { path, .. } => Some(path),
         }
     }
 }
@@ -105,6 +133,27 @@ pub enum Rung {
     UnicodePunctuation,
     /// Blank lines.
     BlankLines,
+    /// Lines left out behind a placeholder such as `...`.
+    Elisions,
+    /// Small differences of text; only where a setting allows it.
+    Similarity,
+}
+
+impl Rung {
+    /// What was forgiven, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Exact => "found exactly",
+            Self::LineEndings => "found ignoring line endings",
+            Self::TrailingBlanks => "found ignoring blanks at line ends",
+            Self::Indentation => "found ignoring indentation",
+            Self::UnicodePunctuation => "found ignoring typographic characters",
+            Self::BlankLines => "found ignoring blank lines",
+            Self::Elisions => "with what the placeholders stand for",
+            Self::Similarity => "found by similarity: check it",
+        }
+    }
 }
 
 /// An edit applied to one file.

@@ -9,14 +9,18 @@
 //! The state before a command is a snapshot whose address is logged with the call, so that a process
 //! that takes up an interrupted command knows what the first try may have done: changes since then in
 //! the task's own paths are logged, changes elsewhere are only reported, because between the two
-//! tries other tasks and the person may have worked there. What is overwritten by putting back stays in
-//! the snapshot store: nothing is lost, even if it was the person who changed a file while a command
-//! ran.
+//! tries other tasks and the person may have worked there.
 //!
-//! What is not seen: ignored files, what is inside closed folders (see [`crate::snapshot`]), and
-//! anything outside the work tree, which is the sandbox's business.
+//! The states before and after, ignored files and empty folders included, are logged as
+//! `workspace.observed`: with them whatever the command did can be undone. Where something was put back,
+//! the state before that is logged, too. Nothing is lost, even if it was the person who changed a file
+//! while a command ran: `sage undo --put-back` brings it back.
+//!
+//! What is not seen: what is inside closed folders (see [`crate::snapshot`]), and anything outside the
+//! work tree, which is the sandbox's business.
 
 mod byproducts;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -32,15 +36,14 @@ use crate::error::{Error, Result};
 use crate::grant::PathSet;
 use crate::path::WorkPath;
 use crate::snapshot::{
-    Covers, Entry, MAX_FILE_BYTES, Snapshot, SnapshotStore, StatCache, Trace, is_tagged, scan,
-    state_on_disk,
+    Covers, Entry, Look, MAX_FILE_BYTES, Snapshot, SnapshotStore, Staged, StatCache, Trace,
+    is_tagged, put_back, scan, state_on_disk,
 };
 use crate::workspace::{Activity, Busy, FOLDER_MODE, Leaving, Workspace};
 
 use byproducts::{is_cache, is_lock};
+use telling::{Back, named, tell};
 
-/// Paths that are named in a message.
-const MAX_NAMED: usize = 8;
 /// After a cancel, a tree that takes longer to look at is not looked at.
 const MAX_LOOK_AFTER_CANCEL: Duration = Duration::from_millis(300);
 /// Larger contents are not compared line by line.
@@ -74,6 +77,8 @@ pub(crate) struct Watched<'a> {
     rule: AfterCommand,
     /// What the tree is compared with.
     before: Snapshot,
+    /// The state before the first try, where an interrupted one is taken up.
+    first: Option<BlobRef>,
     /// Found changed since an interrupted try, in the task's paths.
     by_first_try: Vec<String>,
     /// Found changed since an interrupted try, elsewhere.
@@ -110,6 +115,7 @@ impl<'a> Watched<'a> {
             store,
             rule,
             before: found,
+            first: None,
             by_first_try: Vec::new(),
             meanwhile: Vec::new(),
             since,
@@ -129,12 +135,16 @@ impl<'a> Watched<'a> {
     fn take_up(&mut self, cx: &ToolCx, call: &CallId, earlier: Snapshot) -> Result<()> {
         let is_new_cache = |path: &str| is_cache(path) && earlier.entry(path).is_none();
         let mut kept = Vec::new();
+        self.first = Some(earlier.id().clone());
         for difference in earlier.difference(&self.before) {
+            if difference.ignored {
+                continue;
+            }
             let path = WorkPath::trusted(difference.path);
             if is_new_cache(path.as_str()) {
                 continue;
             }
-            if cx.grant.paths.contains(path.as_str()) && !cx.grant.read_only {
+            if cx.may_change(path.as_str()) {
                 let before = earlier.entry(path.as_str()).cloned();
                 kept.push(Kept { path, before, now: difference.after });
             } else {
@@ -159,7 +169,8 @@ impl<'a> Watched<'a> {
             // Somebody waits for us to end; the call is taken up again when the run is.
             return Ok(Effects::default());
         }
-        let mut changes = self.sort(cx).await?;
+        let (mut changes, seen) = self.sort(cx).await?;
+        let mut after = seen.clone();
         let first: BTreeMap<String, Option<Entry>> = changes
             .outside
             .iter()
@@ -168,7 +179,7 @@ impl<'a> Watched<'a> {
             .collect();
         if !first.is_empty() {
             let back = self.put_back(first)?;
-            changes = self.sort(cx).await?;
+            (changes, after) = self.sort(cx).await?;
             changes.already_back = back;
         }
         self.log_kept(cx, call, &changes.kept)?;
@@ -183,7 +194,8 @@ impl<'a> Watched<'a> {
                 named(&self.meanwhile)
             ));
         }
-        match self.busy.leave() {
+        let n_already = changes.already_back.n_changed;
+        let (n_back, n_in_all) = match self.busy.leave() {
             Leaving::WithOthers => {
                 // Its own paths are nobody else's; the rest waits.
                 let (own, rest) = changes
@@ -197,25 +209,67 @@ impl<'a> Watched<'a> {
                     activity.leave_for_last(path, before);
                 }
                 drop(activity);
-                tell(&mut effects, back, self.rule, false);
+                let n_in_all = back.n_changed;
+                (tell(&mut effects, back, self.rule, false), n_in_all)
             }
             Leaving::Last { waiting, was_alone } => {
                 let mut all = waiting;
                 all.extend(changes.outside);
                 let mut back = changes.already_back;
                 back.merge(self.put_back(all)?);
-                tell(&mut effects, back, self.rule, was_alone);
+                let n_in_all = back.n_changed;
+                (tell(&mut effects, back, self.rule, was_alone), n_in_all)
             }
+        };
+        if n_in_all > n_already {
+            after = self.look().await?;
         }
+        self.log_observed(cx, call, (n_back > 0).then_some(&seen), &after, n_back)?;
         Ok(effects)
     }
 
-    /// What changed, sorted by what becomes of it.
-    async fn sort(&self, cx: &ToolCx) -> Result<Changes> {
-        let never = CancellationToken::new();
-        let after = look(self.workspace, &self.store, &self.cache, never).await?;
+    async fn look(&self) -> Result<Snapshot> {
+        look(self.workspace, &self.store, &self.cache, CancellationToken::new()).await
+    }
+
+    /// Says in which states the command found and left the tree.
+    fn log_observed(
+        &self,
+        cx: &ToolCx,
+        call: &CallId,
+        seen: Option<&Snapshot>,
+        after: &Snapshot,
+        n_back: usize,
+    ) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let before = self.first.as_ref().unwrap_or(self.before.id());
+        let n_changed = store.changes(before, after.id())?.len() as u64;
+        if n_changed == 0 && n_back == 0 {
+            return Ok(());
+        }
+        cx.recorder.emit(
+            WorkspaceEvent::Observed {
+                call: call.clone(),
+                root: self.workspace.root_ref(),
+                before: before.clone(),
+                after: after.id().clone(),
+                n_changed,
+                seen: seen.map(|seen| seen.id().clone()),
+                n_put_back: n_back as u64,
+            }
+            .into(),
+        )?;
+        Ok(())
+    }
+
+    /// What changed, sorted by what becomes of it, and the tree as it is now.
+    async fn sort(&self, cx: &ToolCx) -> Result<(Changes, Snapshot)> {
+        let after = self.look().await?;
         let mut changes = Changes::default();
         for difference in self.before.difference(&after) {
+            if difference.ignored {
+                continue;
+            }
             let path = WorkPath::trusted(difference.path);
             // Seen from the disk: a snapshot cannot tell "gone" from "ignored now".
             let now = match after.entry(path.as_str()) {
@@ -230,17 +284,19 @@ impl<'a> Watched<'a> {
             if before.is_none() && self.is_build_folder(&path, after.entry(path.as_str())) {
                 continue;
             }
-            let granted = cx.grant.paths.contains(path.as_str()) && !cx.grant.read_only;
+            let granted = cx.may_change(path.as_str());
+            // Nobody's tools write where a rule denies it, whosever path it is.
+            let is_denied = !granted && cx.policy.denies_write(path.as_str()).is_some();
             let is_cache = before.is_none() && is_cache(path.as_str());
             let is_known_lock = before.is_some() && is_lock(path.as_str());
             let stays = self.rule == AfterCommand::KeepGranted || is_known_lock;
             if granted && stays && !is_cache {
                 changes.kept.push(Kept { path, before, now });
-            } else if granted || !self.workspace.activity().is_claimed(path.as_str()) {
+            } else if granted || is_denied || !self.workspace.activity().is_claimed(path.as_str()) {
                 changes.outside.insert(path.as_str().to_owned(), before);
             }
         }
-        Ok(changes)
+        Ok((changes, after))
     }
 
     /// Whether a build tool keeps its intermediate files there, and says so. The next command goes on
@@ -348,8 +404,10 @@ impl<'a> Watched<'a> {
         }
         let is_kept = |path: &str| self.before.entry(path).is_some();
         let store = self.store.as_deref();
+        let staged = Staged::default();
         // What fails is found by looking, below.
-        SnapshotStore::put_back(store, self.workspace, &traces, &is_kept, &mut |_| Ok(()))?;
+        put_back(store, self.workspace, &traces, &staged, &is_kept, &mut |_, _| Ok(()))?;
+        back.n_changed = traces.len();
         for trace in traces {
             let before = trace.target.as_ref().map(Entry::state);
             let is_new = before.is_none();
@@ -384,20 +442,6 @@ struct Changes {
     already_back: Back,
 }
 
-/// What was put back (with what it held until then), and what could not be.
-#[derive(Debug, Default)]
-struct Back {
-    done: Vec<(String, Option<BlobRef>)>,
-    impossible: Vec<String>,
-}
-
-impl Back {
-    fn merge(&mut self, other: Self) {
-        self.done.extend(other.done);
-        self.impossible.extend(other.impossible);
-    }
-}
-
 async fn look(
     workspace: &Arc<Workspace>,
     store: &Option<Arc<SnapshotStore>>,
@@ -408,66 +452,16 @@ async fn look(
     blocking(move || {
         let stop = || stop.is_cancelled();
         match store {
-            Some(store) => store.take_unless(&workspace, Covers::NotIgnored, &stop),
-            None => scan(&workspace, Covers::NotIgnored, &cache, None, i64::MIN, &stop)
-                .map(|scanned| Snapshot::unsaved(scanned.manifest)),
+            Some(store) => store.take_unless(&workspace, Covers::Everything, &stop),
+            None => {
+                let (covers, now_ns) = (Covers::NotIgnored, i64::MIN);
+                let look = Look { covers, like: None, objects: None, now_ns, stop: &stop };
+                let scanned = scan(&workspace, &cache, &look)?;
+                Ok(Snapshot::unsaved(scanned.manifest))
+            }
         }
     })
     .await?
-}
-
-fn tell(effects: &mut Effects, back: Back, rule: AfterCommand, is_certain: bool) {
-    if !back.impossible.is_empty() {
-        effects.notes.push(format!(
-            "[changed outside the task's paths, and cannot be put back: {}]",
-            named(&back.impossible)
-        ));
-    }
-    if back.done.is_empty() {
-        return;
-    }
-    let done = back.done.iter().map(|(path, _)| path.clone());
-    let (locks, done): (Vec<String>, Vec<String>) = done.partition(|path| is_lock(path));
-    effects.put_back = back.done;
-    if !locks.is_empty() {
-        // Building does this; nobody wanted to write there.
-        effects.notes.push(format!("[put back, outside the task's paths: {}]", named(&locks)));
-    }
-    if done.is_empty() {
-        return;
-    }
-    let paths = named(&done);
-    match (rule, is_certain) {
-        (AfterCommand::KeepGranted, true) => {
-            effects.refused =
-                Some(format!("outside the task's paths: {paths} (put back as before)"));
-        }
-        // Another command ran at the same time and may have done it.
-        (AfterCommand::KeepGranted, false) => {
-            effects.notes.push(format!("[put back, outside the task's paths: {paths}]"));
-        }
-        (AfterCommand::PutBackAll, _) => effects.notes.push(format!("[put back: {paths}]")),
-    }
-}
-
-fn named(paths: &[String]) -> String {
-    // A folder stands for what is in it.
-    let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    paths.sort_unstable();
-    let mut shown: Vec<&str> = Vec::new();
-    for path in paths {
-        let is_inside =
-            |folder: &&str| path.strip_prefix(*folder).is_some_and(|r| r.starts_with('/'));
-        if !shown.iter().any(is_inside) {
-            shown.push(path);
-        }
-    }
-    let rest = shown.len().saturating_sub(MAX_NAMED);
-    let mut text = shown.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
-    if rest > 0 {
-        text.push_str(&format!(" and {rest} more"));
-    }
-    text
 }
 
 /// Whether a change hides other changes: rules about what is ignored, and folders that were closed. These

@@ -73,6 +73,9 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// There is no sandbox where there must be one; nothing was started.
+    #[error("the sandbox: {0}")]
+    Sandbox(String),
     /// A step of the program itself failed, now or in the process that recorded it.
     #[error("{name}: {message}")]
     Gather {
@@ -95,6 +98,9 @@ pub enum Error {
         /// The files.
         paths: Vec<String>,
     },
+    /// What the store holds cannot be sorted out while somebody uses it.
+    #[error("the snapshots are locked: another sage uses them")]
+    StoreInUse,
     /// Our own fault.
     #[error("internal: {0}")]
     Internal(String),
@@ -113,7 +119,9 @@ impl Error {
             Self::OpenWorkspace { .. }
             | Self::Io { .. }
             | Self::Spawn { .. }
-            | Self::Snapshot { .. } => ErrorKind::Environment,
+            | Self::Sandbox(_)
+            | Self::Snapshot { .. }
+            | Self::StoreInUse => ErrorKind::Environment,
             Self::Path(_) | Self::Pattern { .. } => ErrorKind::Usage,
             Self::Policy { .. } => ErrorKind::Config,
             Self::Gather { .. } => ErrorKind::Tool,

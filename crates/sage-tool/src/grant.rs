@@ -10,6 +10,7 @@ use sage_core::Effect;
 
 use crate::error::{Error, Result};
 use crate::path;
+use crate::sandbox::Network;
 
 /// Most patterns of one set.
 pub const MAX_PATTERNS: usize = 1000;
@@ -94,6 +95,11 @@ impl PathSet {
             && self.within.iter().all(|bound| bound.contains(path))
     }
 
+    /// Whether a pattern names exactly this path and is no pattern beyond that.
+    pub(crate) fn names(&self, path: &str) -> bool {
+        self.patterns.iter().any(|pattern| plain(pattern).is_ok_and(|plain| plain == path))
+    }
+
     /// The patterns as they were given.
     #[must_use]
     pub fn patterns(&self) -> &[String] {
@@ -142,8 +148,8 @@ pub struct Grant {
     pub paths: PathSet,
     /// Names of the tools that may be called; `None` for all. `finish` is always allowed.
     pub tools: Option<BTreeSet<String>>,
-    /// Whether commands may use the network.
-    pub network: bool,
+    /// What commands may reach over the network.
+    pub network: Network,
     /// Planning and review: only tools that read or end the conversation.
     pub read_only: bool,
 }
@@ -152,13 +158,13 @@ impl Grant {
     /// Everything inside the work tree.
     #[must_use]
     pub fn everything() -> Self {
-        Self { paths: PathSet::all(), tools: None, network: false, read_only: false }
+        Self { paths: PathSet::all(), tools: None, network: Network::Off, read_only: false }
     }
 
     /// Reading only.
     #[must_use]
     pub fn read_only() -> Self {
-        Self { paths: PathSet::none(), tools: None, network: false, read_only: true }
+        Self { paths: PathSet::none(), tools: None, network: Network::Off, read_only: true }
     }
 
     /// Why a tool may not be called, if it may not.

@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 pub(crate) const BEFORE_KEY: &str = "@before";
 /// Longest summary in an event, in characters.
 const MAX_SUMMARY_CHARS: usize = 160;
+/// Longest reason for a refusal in an event, in characters.
+const MAX_REASON_CHARS: usize = 600;
 
 /// Where a call stands.
 #[derive(Debug)]
@@ -136,7 +138,7 @@ impl<'a> Journal<'a> {
             call: self.call.clone(),
             tool: self.tool.clone(),
             summary: self.summary.clone(),
-            reason: one_line(reason),
+            reason: shortened(reason, MAX_REASON_CHARS),
             result,
         })
     }
@@ -155,8 +157,12 @@ impl<'a> Journal<'a> {
 
 /// The first line, shortened.
 pub(crate) fn one_line(text: &str) -> String {
+    shortened(text, MAX_SUMMARY_CHARS)
+}
+
+fn shortened(text: &str, max_chars: usize) -> String {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    let mut short: String = line.chars().take(MAX_SUMMARY_CHARS).collect();
+    let mut short: String = line.chars().take(max_chars).collect();
     if short.len() < line.len() {
         short.push('…');
     }

@@ -176,6 +176,25 @@ pub(crate) fn normalise(text: &str, roots: &[&Path]) -> Result<WorkPath, PathErr
     Ok(WorkPath(path))
 }
 
+/// Checks a path that a log or a snapshot holds. Unlike one that a model writes, it may have any
+/// character that a file name can have, line breaks included.
+pub(crate) fn recorded(text: &str) -> Result<WorkPath, PathError> {
+    let short = || text.chars().take(200).collect::<String>();
+    if text.is_empty() {
+        return Err(PathError::Empty);
+    }
+    if text.contains('\0') {
+        return Err(PathError::ControlCharacter(short()));
+    }
+    if text.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        return Err(PathError::Outside(short()));
+    }
+    if is_protected(text) {
+        return Err(PathError::Protected(short()));
+    }
+    Ok(WorkPath(text.to_owned()))
+}
+
 /// Whether a path in a command line leads out of the tree at `root`, read from its text alone; `None`
 /// where that depends on what a variable holds.
 pub(crate) fn leaves(text: &str, root: &Path) -> Option<bool> {
@@ -212,6 +231,12 @@ const ESCAPED: std::ops::RangeInclusive<char> = '\u{F780}'..='\u{F7FF}';
 /// A file name as text, without loss.
 pub(crate) fn encode(name: &OsStr) -> String {
     encode_bytes(name.as_encoded_bytes())
+}
+
+/// A relative path as logs and snapshots name it, without loss.
+#[must_use]
+pub fn recorded_name(path: &OsStr) -> String {
+    encode(path)
 }
 
 /// Like [`encode`], from the name's bytes.

@@ -1,20 +1,42 @@
-//! What the person allows, whatever a task's contract says: a guard in front of commands.
+//! What the person allows, whatever a task's contract says: rules in front of everything that tools do.
 //!
 //! It reads a command line as a shell would, as far as that can be told without running it, and holds
-//! every part of it against rules. It catches mistakes and plain mischief, and it decides what a
-//! person is asked about. It is not a sandbox: a program that is allowed can do anything its user can,
-//! and a line that builds a command at run time is only as visible as its text.
+//! every part of it, every path and every host against rules. It catches mistakes and plain mischief,
+//! and it decides what a person is asked about. It is not a sandbox: a program that is allowed can do
+//! anything its user can, and a line that builds a command at run time is only as visible as its text.
+//!
+//! Rules come in layers: built in, the user's, the project's, the user's for this project, flags. A
+//! denial holds whoever made it. Of the rest, a later layer outranks an earlier one, except that a
+//! project, which comes with a repository, can only make things stricter. Within a layer the strictest
+//! rule that fits decides.
 
-mod rules;
+mod example;
+mod expand;
+mod file;
+mod flag;
+mod git;
+mod guard;
+mod harmless;
+mod json;
+mod paths;
+mod remember;
+mod rule;
 mod shell;
+mod verdict;
+mod wrappers;
 
 use std::path::{Path, PathBuf};
 
-use sage_core::nearest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use file::{KEYS, LEVELS};
+
+pub use file::PolicyFile;
+pub use remember::{Doubt, remembering};
+pub use rule::{Access, CommandPrefix, Layer, Matcher, PathPattern, Place, Rule, Say};
+pub use verdict::{Finding, Judgement, PartFinding, RuleName};
 
 /// How much is let through without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,7 +49,7 @@ pub enum ToolPolicy {
     Strict,
 }
 
-/// The rules of a project, from `.sage/policy.json`.
+/// The policy in effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     /// How much is let through.
@@ -36,6 +58,27 @@ pub struct Policy {
     pub workspace_root: Option<PathBuf>,
     /// Where skills are, if not in the project; the binary resolves it.
     pub skills_root: Option<PathBuf>,
+    /// Whether strictness is the project's own wish, so that the project's rules may relax it.
+    strict_by_project: bool,
+    /// The rules of all layers, in the order of the layers.
+    rules: Vec<Rule>,
+    /// The project's root; empty where it is not known.
+    root: PathBuf,
+}
+
+/// What a policy is made of. The binary finds the files; nothing is looked up here.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyLayers {
+    /// The user's file.
+    pub user: PolicyFile,
+    /// The project's file.
+    pub project: PolicyFile,
+    /// Rules of flags.
+    pub flags: Vec<Rule>,
+    /// What the environment says about how much is let through; it wins over files.
+    pub tool_policy: Option<ToolPolicy>,
+    /// The project's root, for rules of the user's that hold for one project.
+    pub root: PathBuf,
 }
 
 /// What the policy says about a call.
@@ -55,46 +98,64 @@ pub enum Decision {
     },
 }
 
-const KEYS: [&str; 3] = ["tool_policy", "workspace_root", "skills_root"];
-const LEVELS: [&str; 2] = ["standard", "strict"];
-
 impl Policy {
-    /// Reads a policy file; one that does not exist is the default policy.
-    pub fn load(path: &Path) -> Result<Self> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(Error::io("reading", path, source)),
-        }
+    /// Asks about all commands that are not known to only read or test, and has no rules.
+    #[must_use]
+    pub fn strict() -> Self {
+        Self { tool_policy: ToolPolicy::Strict, ..Self::default() }
     }
 
-    /// Reads the text of a policy file; `path` is for errors.
-    pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let fail = |problem: String| Error::Policy { path: path.to_owned(), problem };
-        if text.trim().is_empty() {
-            return Ok(Self::default());
-        }
-        let value: Value = serde_json::from_str(text).map_err(|error| fail(error.to_string()))?;
-        let Value::Object(fields) = value else {
-            return Err(fail("it must hold a JSON object".to_owned()));
+    /// Puts the layers together.
+    #[must_use]
+    pub fn of_layers(layers: PolicyLayers) -> Self {
+        let PolicyLayers { user, project, flags, tool_policy, root } = layers;
+        let is_strict = |file: &PolicyFile| file.tool_policy == Some(ToolPolicy::Strict);
+        let by_files = match is_strict(&user) || is_strict(&project) {
+            true => ToolPolicy::Strict,
+            false => ToolPolicy::Standard,
         };
-        let mut policy = Self::default();
-        for (key, value) in &fields {
-            match key.as_str() {
-                "tool_policy" => policy.tool_policy = level(value).map_err(fail)?,
-                "workspace_root" => policy.workspace_root = folder(key, value).map_err(fail)?,
-                "skills_root" => policy.skills_root = folder(key, value).map_err(fail)?,
-                _ => {
-                    let meant = nearest(key, KEYS).map(|near| format!("; did you mean {near:?}?"));
-                    let meant = meant.unwrap_or_else(|| format!("; known are {}", KEYS.join(", ")));
-                    return Err(fail(format!("unknown key {key:?}{meant}")));
-                }
-            }
+        let strict_by_project = tool_policy.is_none() && !is_strict(&user) && is_strict(&project);
+        let is_here = |rule: &Rule| rule.project.as_ref().is_none_or(|project| *project == root);
+        let mut rules: Vec<Rule> =
+            [user.rules, project.rules, flags].into_iter().flatten().filter(is_here).collect();
+        rules.sort_by_key(|rule| rule.layer);
+        Self {
+            tool_policy: tool_policy.unwrap_or(by_files),
+            workspace_root: project.workspace_root,
+            skills_root: project.skills_root,
+            strict_by_project,
+            rules,
+            root,
         }
-        Ok(policy)
     }
 
-    /// The file's text.
+    /// Reads a project's policy file alone; one that does not exist is the default policy.
+    pub fn load(path: &Path) -> Result<Self> {
+        Ok(Self::of_project(PolicyFile::load(path, Layer::Project)?))
+    }
+
+    /// Reads the text of a project's policy file alone; `path` is for errors.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        Ok(Self::of_project(PolicyFile::parse(text, path, Layer::Project)?))
+    }
+
+    fn of_project(project: PolicyFile) -> Self {
+        Self::of_layers(PolicyLayers { project, ..PolicyLayers::default() })
+    }
+
+    /// The rules of all layers but the built-in one, earlier layers first.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The project for which approvals can be written down, if it is known.
+    #[must_use]
+    pub fn project(&self) -> Option<&Path> {
+        Some(&*self.root).filter(|root| root.is_absolute())
+    }
+
+    /// The settings (not the rules) as a file's text.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut fields = serde_json::Map::new();
@@ -114,47 +175,36 @@ impl Policy {
     /// Decides about a command line that `tool` wants to run in the tree at `root`.
     #[must_use]
     pub fn decide(&self, tool: &str, command: &str, root: &Path) -> Decision {
-        let _ = tool;
-        let line = match shell::read(command) {
-            Ok(line) => line,
-            Err(problem) => return Decision::Ask { rule: format!("the command {problem}") },
-        };
-        let plain: String = command.split_whitespace().collect();
-        if plain.contains(":(){:|:&}") {
-            return Decision::Deny { rule: "a fork bomb is not allowed".to_owned() };
-        }
-        if let Some(rule) = rules::denied(&line, root) {
-            return Decision::Deny { rule };
-        }
-        if self.tool_policy == ToolPolicy::Strict
-            && let Some(rule) = rules::not_known_harmless(&line)
-        {
-            return Decision::Ask { rule };
-        }
-        Decision::Allow
+        self.judge_command(tool, command, root).decision()
     }
-}
 
-fn level(value: &Value) -> std::result::Result<ToolPolicy, String> {
-    match value.as_str() {
-        Some("standard") => Ok(ToolPolicy::Standard),
-        Some("strict") => Ok(ToolPolicy::Strict),
-        Some(other) => {
-            let meant = nearest(other, LEVELS).map(|near| format!("; did you mean {near:?}?"));
-            let meant = meant.unwrap_or_default();
-            Err(format!("key \"tool_policy\" must be standard or strict, not {other:?}{meant}"))
-        }
-        None => Err("key \"tool_policy\" must be standard or strict".to_owned()),
+    /// Decides whether commands may be given the network as far as `host`. Unless a rule says
+    /// otherwise that is a question for the person.
+    #[must_use]
+    pub fn decide_host(&self, host: &str) -> Decision {
+        self.judge_host(host).decision()
     }
-}
 
-fn folder(key: &str, value: &Value) -> std::result::Result<Option<PathBuf>, String> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) if text.trim().is_empty() => Ok(None),
-        Value::String(text) if text.contains('\0') => Err(format!("key {key:?} contains a NUL")),
-        Value::String(text) => Ok(Some(PathBuf::from(text))),
-        _ => Err(format!("key {key:?} must be a folder's path")),
+    /// Whether a path relative to the work tree may be read by tools without asking.
+    #[must_use]
+    pub fn may_read(&self, path: &str) -> bool {
+        !self.has_paths() || self.judge_path("read", path, Access::Read).say == Say::Allow
+    }
+
+    /// Why a path relative to the work tree may not be written, if a rule denies it.
+    #[must_use]
+    pub fn denies_write(&self, path: &str) -> Option<String> {
+        if !self.has_paths() {
+            return None;
+        }
+        let finding = self.judge_path("write", path, Access::Write);
+        (finding.say == Say::Deny).then_some(finding.because)
+    }
+
+    /// Whether any rule is about paths.
+    #[must_use]
+    pub fn has_paths(&self) -> bool {
+        self.rules.iter().any(|rule| rule.about.path.is_some())
     }
 }
 

@@ -7,10 +7,11 @@
 //!
 //! How children die with us: on Linux the kernel kills the direct child; a small watching shell, which
 //! notices that our end of a pipe has closed, kills the rest of each group. A process that leaves its
-//! group (`setsid`) escapes both; holding that one is the sandbox's business, which belongs into
-//! `command` below, where every child is prepared.
+//! group (`setsid`) escapes both, unless it is in a jail ([`crate::Sandbox`]): then the child is the
+//! jail's launcher, and everything inside, in whatever group or session, ends with it.
 
 mod capture;
+mod jailed;
 mod start;
 mod watch;
 
@@ -24,14 +25,17 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::sandbox::{Guard, Jail};
 
 use capture::{Capture, Decoder};
 use start::Group;
 
 pub use start::{kill_all, shutdown};
 
-/// From asking a group to end to killing it.
+/// From asking a group to end at its time limit to killing it.
 pub const TERM_GRACE: Duration = Duration::from_millis(200);
+/// The same after a cancel, for which a person waits.
+pub const CANCEL_GRACE: Duration = Duration::from_millis(50);
 /// How long output is awaited after the command itself has ended, when something it started still
 /// holds the pipe.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(150);
@@ -82,6 +86,8 @@ pub struct ProcessSpec {
     pub cwd: PathBuf,
     /// Its whole environment.
     pub env: Vec<(String, String)>,
+    /// What it can reach; without one, whatever the person can.
+    pub jail: Option<Jail>,
     /// Its time limit.
     pub timeout: Duration,
     /// How much of its output is kept, in bytes.
@@ -107,6 +113,12 @@ pub struct ProcessOutcome {
     pub cancelled: bool,
     /// Whether it was stopped because of [`MAX_FLOOD_BYTES`].
     pub flooded: bool,
+    /// Which bound of its jail it went over and was stopped for.
+    pub over_limit: Option<String>,
+    /// Whether it ran in a jail.
+    pub sandboxed: bool,
+    /// What of its doings was put back, one line each.
+    pub notes: Vec<String>,
     /// From start to end.
     pub duration_ms: u64,
 }
@@ -115,7 +127,13 @@ impl ProcessOutcome {
     /// Whether it ended by itself with exit code 0.
     #[must_use]
     pub fn succeeded(&self) -> bool {
-        self.exit_code == Some(0) && !self.timed_out && !self.cancelled && !self.flooded
+        self.exit_code == Some(0) && self.ended_by_itself()
+    }
+
+    /// Whether nothing stopped it.
+    #[must_use]
+    pub fn ended_by_itself(&self) -> bool {
+        !self.timed_out && !self.cancelled && !self.flooded && self.over_limit.is_none()
     }
 }
 
@@ -141,7 +159,11 @@ pub async fn run(
         return Ok(ProcessOutcome { cancelled: true, ..ProcessOutcome::default() });
     }
     let (reader, writer) = std::io::pipe().map_err(fail)?;
-    let mut command = command(&spec.line, &spec.cwd, &spec.env)?;
+    let guard = spec.jail.as_ref().map(Jail::guard);
+    let (mut command, jailed) = match &spec.jail {
+        None => (command(&spec.line, &spec.cwd, &spec.env)?, None),
+        Some(jail) => jailed::command(jail, &spec.line).map(|(it, jailed)| (it, Some(jailed)))?,
+    };
     command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(fail)?).stderr(writer);
     let (child, group) = start::in_own_group(command).await.map_err(fail)?;
     let pipe = pipe::Receiver::from_owned_fd(reader.into()).map_err(fail)?;
@@ -154,7 +176,11 @@ pub async fn run(
         decoder: Decoder::default(),
         on_output,
     };
-    let end = running.until_end(spec.timeout.min(MAX_TIMEOUT), cancel).await.map_err(fail)?;
+    let end = tokio::select! {
+        biased;
+        end = running.until_end(spec.timeout.min(MAX_TIMEOUT), cancel) => end.map_err(fail)?,
+        never = jailed::serve(jailed.as_ref()) => match never {},
+    };
     let mut outcome = ProcessOutcome {
         timed_out: matches!(end, End::TimedOut),
         cancelled: matches!(end, End::Cancelled),
@@ -163,7 +189,8 @@ pub async fn run(
     };
     let status = match end {
         End::Exited(status) => Some(status),
-        _ => running.stop().await,
+        End::Cancelled => running.stop(CANCEL_GRACE).await,
+        End::TimedOut | End::Flooded => running.stop(TERM_GRACE).await,
     };
     running.drain().await;
     running.group.end();
@@ -171,6 +198,11 @@ pub async fn run(
     outcome.truncated = running.capture.is_truncated();
     outcome.output_bytes = running.capture.total();
     outcome.output = running.capture.into_text();
+    outcome.notes = guard.map(Guard::after).unwrap_or_default();
+    outcome.notes.extend(spec.jail.iter().filter_map(Jail::remark).map(str::to_owned));
+    if let Some(jailed) = jailed {
+        jailed.tell(&spec.line, &mut outcome)?;
+    }
     outcome.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(outcome)
 }
@@ -209,9 +241,9 @@ impl Running<'_> {
     }
 
     /// Asks the group to end, waits, and kills it.
-    async fn stop(&mut self) -> Option<std::process::ExitStatus> {
+    async fn stop(&mut self, grace: Duration) -> Option<std::process::ExitStatus> {
         self.group.terminate();
-        let grace = tokio::time::sleep(TERM_GRACE);
+        let grace = tokio::time::sleep(grace);
         tokio::pin!(grace);
         loop {
             tokio::select! {
@@ -297,10 +329,22 @@ pub async fn output(
     env: &[(String, String)],
     timeout: Duration,
 ) -> Result<Output> {
+    output_in(None, argv, cwd, env, timeout).await
+}
+
+/// The same in a jail, if there is one: for programs that belong to the project.
+pub async fn output_in(
+    jail: Option<Jail>,
+    argv: &[&str],
+    cwd: &Path,
+    env: &[(String, String)],
+    timeout: Duration,
+) -> Result<Output> {
     let spec = ProcessSpec {
         line: Line::Argv(argv.iter().map(|&arg| arg.to_owned()).collect()),
         cwd: cwd.to_owned(),
         env: env.to_vec(),
+        jail,
         timeout,
         max_output_bytes: 1024 * 1024,
     };

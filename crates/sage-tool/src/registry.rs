@@ -6,10 +6,15 @@
 //! person; log that it starts; do it; log how it ended. `Err` ends the run; everything that a model
 //! should read is a [`ToolResult`].
 
+mod ask;
+mod decline;
 mod door;
+mod land;
 mod names;
 
-pub(crate) use door::{ask_policy, with_before};
+pub(crate) use ask::ask_policy;
+pub(crate) use door::with_before;
+pub use land::LAND;
 
 use std::sync::Arc;
 use std::time::Duration;

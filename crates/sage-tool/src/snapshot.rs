@@ -4,24 +4,29 @@
 //! the address of its content. Contents are kept once, by address, for all runs. Unchanged files are
 //! recognised by their stat data and not read again.
 //!
-//! Layout: `objects/xx/…` (contents), `manifests/ID.json`, `stat-cache.json`. All of it is private to
-//! the user (contents are not redacted) and never part of a run's log.
+//! Layout: `objects/xx/…` (contents, and manifests cut into pieces), `manifests/ID.json` (the list of a
+//! manifest's pieces), `stat-cache.json`, `lock`. All of it is private to the user (contents are not
+//! redacted) and never part of a run's log. Whoever uses the store holds `lock` shared; what is no
+//! longer needed is removed by whoever has it alone.
 //!
 //! What is not kept: `.git`; files over [`MAX_FILE_BYTES`]; ignored files beyond the caps below; what is
-//! inside folders that tools fill and can fill again (`node_modules`, `target`, virtual environments).
-//! Such things are in the manifest by their stat data, and named as not covered. Extended attributes,
-//! owners and time stamps are not kept: an old time stamp on restored content would make build tools
-//! believe that what they built from the newer content is up to date.
+//! inside folders that tools fill and can fill again (`node_modules`, `target`, virtual environments), or
+//! inside ignored folders with more than [`MAX_IGNORED_ENTRIES`] entries. Such things are in the manifest
+//! by their stat data, and named as not covered. Extended attributes, owners and time stamps are not
+//! kept: an old time stamp on restored content would make build tools believe that what they built from
+//! the newer content is up to date.
 
 mod manifest;
 mod objects;
+mod pieces;
+mod prune;
+mod put_back;
 mod restore;
 mod revert;
 mod scan;
 mod stat_cache;
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -30,17 +35,22 @@ use sage_core::BlobRef;
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
+pub use crate::workspace::{FOLDER_MODE, LINK_MODE};
 pub(crate) use manifest::Entry;
 pub use manifest::{Covers, Difference, Snapshot};
-pub use restore::{Restored, Scope};
-pub(crate) use restore::{Trace, state_on_disk};
+pub use prune::{InUse, StoreSize};
+pub(crate) use put_back::{Staged, Trace, put_back};
+pub(crate) use restore::state_on_disk;
+pub use restore::{Outlook, Restored, Want};
+pub(crate) use scan::{Look, is_refillable, is_tagged, scan};
 pub use scan::{
-    MAX_FILE_BYTES, MAX_IGNORED_FILE_BYTES, MAX_IGNORED_FILES, MAX_IGNORED_TOTAL_BYTES,
+    MAX_FILE_BYTES, MAX_IGNORED_ENTRIES, MAX_IGNORED_FILE_BYTES, MAX_IGNORED_FILES,
+    MAX_IGNORED_TOTAL_BYTES,
 };
-pub(crate) use scan::{is_refillable, is_tagged, scan};
 
 use manifest::Manifest;
 use objects::Objects;
+use pieces::Index;
 pub(crate) use stat_cache::StatCache;
 
 /// The store of one project, in `.sage/snapshots`.
@@ -49,6 +59,10 @@ pub struct SnapshotStore {
     dir: PathBuf,
     objects: Objects,
     cache: Mutex<StatCache>,
+    /// Held shared; `None` where the file system has no locks.
+    lock: Option<File>,
+    /// Whether the cache is read from the disk and written there.
+    keeps_cache: bool,
 }
 
 impl SnapshotStore {
@@ -56,8 +70,16 @@ impl SnapshotStore {
     pub fn open(dir: &Path) -> Result<Self> {
         objects::create_private(dir)?;
         objects::create_private(&dir.join("manifests"))?;
+        let lock = prune::hold(&dir.join("lock"))?;
         let objects = Objects::open(dir.join("objects"))?;
-        Ok(Self { dir: dir.to_owned(), objects, cache: Mutex::new(StatCache::default()) })
+        let cache = Mutex::new(StatCache::default());
+        Ok(Self { dir: dir.to_owned(), objects, cache, lock, keeps_cache: true })
+    }
+
+    /// The same contents and manifests for a tree beside the project, such as a copy of it, whose files
+    /// the project's cache must not be mixed up with.
+    pub fn beside(&self) -> Result<Self> {
+        Ok(Self { keeps_cache: false, ..Self::open(&self.dir)? })
     }
 
     /// Takes a snapshot. Files that change while it is taken are taken as they were read.
@@ -74,27 +96,49 @@ impl SnapshotStore {
     ) -> Result<Snapshot> {
         let now_ns = self.now_ns()?;
         self.load_cache();
-        let scanned = scan(workspace, covers, &self.cache, Some(&self.objects), now_ns, stop)?;
+        let like = workspace.last_look();
+        let look = Look { covers, like: like.as_ref(), objects: Some(&self.objects), now_ns, stop };
+        let scanned = scan(workspace, &self.cache, &look)?;
         let snapshot = self.save(scanned.manifest)?;
         self.save_cache(scanned.n_read);
+        if covers == Covers::Everything {
+            workspace.look_like(&snapshot);
+        }
         Ok(snapshot)
     }
 
     /// Reads a snapshot back.
     pub fn load(&self, id: &BlobRef) -> Result<Snapshot> {
-        let fail = |problem: String| Error::Snapshot { what: id.to_string(), problem };
-        let bytes = fs::read(self.manifest_path(id)).map_err(|error| fail(error.to_string()))?;
-        if BlobRef::of(&bytes) != *id {
-            return Err(fail("its manifest is damaged".to_owned()));
-        }
-        let manifest = Manifest::parse(&bytes).map_err(fail)?;
-        Ok(Snapshot::new(id.clone(), manifest))
+        let (index, bytes) = self.index(id)?;
+        Ok(Snapshot::new(id.clone(), index.manifest(&bytes, &self.objects)?))
     }
 
     /// What changed from one snapshot to another, by path.
     #[must_use]
     pub fn diff(&self, from: &Snapshot, to: &Snapshot) -> Vec<Difference> {
         from.difference(to)
+    }
+
+    /// Like [`Self::diff`] for two that are kept, at a cost that grows with what differs, not with the
+    /// tree. Both must be of the same work tree.
+    pub fn changes(&self, from: &BlobRef, to: &BlobRef) -> Result<Vec<Difference>> {
+        if from == to {
+            return Ok(Vec::new());
+        }
+        let ((old, _), (new, _)) = (self.index(from)?, self.index(to)?);
+        if old.is_cut() && new.is_cut() {
+            return old.difference(&new, &self.objects);
+        }
+        Ok(self.load(from)?.difference(&self.load(to)?))
+    }
+
+    fn index(&self, id: &BlobRef) -> Result<(Index, Vec<u8>)> {
+        let fail = |problem: String| Error::Snapshot { what: id.to_string(), problem };
+        let bytes = fs::read(self.manifest_path(id)).map_err(|error| fail(error.to_string()))?;
+        if BlobRef::of(&bytes) != *id {
+            return Err(fail("its manifest is damaged".to_owned()));
+        }
+        Ok((Index::parse(&bytes).map_err(fail)?, bytes))
     }
 
     /// Keeps a content, and returns its address.
@@ -113,41 +157,8 @@ impl SnapshotStore {
         self.objects.read(content)
     }
 
-    /// Removes everything but these manifests, what they refer to, and these contents. Returns the
-    /// bytes that were freed.
-    pub fn prune(
-        &self,
-        manifests: &BTreeSet<BlobRef>,
-        contents: &BTreeSet<BlobRef>,
-    ) -> Result<u64> {
-        let mut live = contents.clone();
-        for id in manifests {
-            live.extend(self.load(id)?.contents().cloned());
-        }
-        let dir = self.dir.join("manifests");
-        let fail = |source| Error::io("reading", &dir, source);
-        let mut freed = 0;
-        for entry in fs::read_dir(&dir).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok());
-            if id.is_none_or(|id: BlobRef| !manifests.contains(&id)) {
-                freed += entry.metadata().map_or(0, |meta| meta.len());
-                fs::remove_file(entry.path())
-                    .map_err(|source| Error::io("deleting", entry.path(), source))?;
-            }
-        }
-        freed += self.objects.prune(&live)?;
-        // The cache must not vouch for contents that are gone.
-        let mut cache = self.cache();
-        *cache = StatCache::default();
-        let _ = fs::remove_file(self.dir.join("stat-cache.json"));
-        cache.loaded = true;
-        Ok(freed)
-    }
-
     pub(crate) fn save(&self, manifest: Manifest) -> Result<Snapshot> {
-        let bytes = manifest.to_bytes()?;
+        let (_, bytes) = Index::keep(&manifest, &self.objects)?;
         let id = BlobRef::of(&bytes);
         let path = self.manifest_path(&id);
         let is_there = fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes.len() as u64);
@@ -157,7 +168,9 @@ impl SnapshotStore {
         Ok(Snapshot::new(id, manifest))
     }
 
-    pub(crate) fn has(&self, content: &BlobRef) -> bool {
+    /// Whether a content is kept, as far as can be told without reading it.
+    #[must_use]
+    pub fn has(&self, content: &BlobRef) -> bool {
         self.objects.has(content)
     }
 
@@ -179,7 +192,7 @@ impl SnapshotStore {
 
     fn load_cache(&self) {
         let mut cache = self.cache();
-        if !cache.loaded {
+        if self.keeps_cache && !cache.loaded {
             *cache = StatCache::read(&self.dir.join("stat-cache.json"), self.objects.id());
         }
     }
@@ -188,6 +201,9 @@ impl SnapshotStore {
     /// old cache on disk is only slower, never wrong.
     fn save_cache(&self, n_read: usize) {
         const WORTH_WRITING: usize = 64;
+        if !self.keeps_cache {
+            return;
+        }
         let mut cache = self.cache();
         cache.n_unsaved += n_read;
         if cache.n_unsaved >= WORTH_WRITING || (cache.n_unsaved > 0 && !cache.is_on_disk) {

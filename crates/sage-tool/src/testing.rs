@@ -12,8 +12,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    FileEdit, Grant, PathSet, Policy, ProcessLimits, Result, SnapshotStore, ToolCx, ToolRegistry,
-    ToolResult, Workspace,
+    FileEdit, Grant, PathSet, Policy, ProcessLimits, Result, Sandbox, SnapshotStore, ToolCx,
+    ToolRegistry, ToolResult, Workspace,
 };
 
 pub(crate) struct Bench {
@@ -47,9 +47,12 @@ impl Bench {
             snapshots: Some(store),
             grant: Grant::everything(),
             process: ProcessLimits { timeout: Duration::from_secs(20), ..ProcessLimits::default() },
+            sandbox: Arc::new(Sandbox::off("a test")),
             env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
             policy: Arc::new(Policy::default()),
+            approvals: Arc::default(),
             cancel: CancellationToken::new(),
+            outputs: crate::Outputs::default(),
         };
         Self { dir, recorder, progress, cx, tools: ToolRegistry::builtin() }
     }

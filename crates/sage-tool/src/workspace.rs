@@ -8,7 +8,9 @@
 //! What is not here: who may write what ([`crate::Grant`]) and telling the log about it (`change`).
 
 mod activity;
+mod copy;
 mod ignores;
+mod together;
 mod walk;
 mod write;
 
@@ -20,11 +22,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sage_core::{BlobRef, FileState};
 
 use crate::error::{Error, Result};
+use crate::merge::Version;
 use crate::path::{self, PathError, WorkPath};
-use crate::snapshot::is_refillable;
+use crate::snapshot::{Snapshot, is_refillable};
 
 pub use activity::Claim;
 pub(crate) use activity::{Activity, Busy, Leaving};
+pub use copy::CopyWhat;
+pub(crate) use together::Planned;
 pub(crate) use walk::{Descend, Found, Kind, Walk, walk};
 pub(crate) use write::{TEMP_PREFIX, new_temp, permissions};
 
@@ -58,6 +63,8 @@ pub struct Workspace {
     /// Held while a file is compared with what a change was computed from, and replaced.
     writing: Mutex<()>,
     activity: Mutex<Activity>,
+    /// The last snapshot of all of it: later ones look into the same folders.
+    last_look: Mutex<Option<Snapshot>>,
 }
 
 impl Workspace {
@@ -73,6 +80,7 @@ impl Workspace {
             named: root.to_owned(),
             writing: Mutex::new(()),
             activity: Mutex::new(Activity::default()),
+            last_look: Mutex::new(None),
         })
     }
 
@@ -80,6 +88,13 @@ impl Workspace {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The address of the root: two trees of one run, such as the project and a copy of it, have
+    /// different ones.
+    #[must_use]
+    pub fn root_ref(&self) -> BlobRef {
+        BlobRef::of(self.root.as_os_str().as_encoded_bytes())
     }
 
     /// Finds the file that a text names, following symbolic links inside the tree; it need not exist.
@@ -163,6 +178,13 @@ impl Workspace {
         Ok(self.content(path)?.map(|content| content.state))
     }
 
+    /// What is at a path now, as a side of a merge: links are not followed, and nothing is `None`. A
+    /// folder or a special file is an error.
+    pub fn version(&self, path: &WorkPath) -> Result<Option<Version>> {
+        let content = self.content(path)?;
+        Ok(content.map(|content| Version { bytes: content.bytes, mode: content.state.mode }))
+    }
+
     /// The bytes of a file with the state they make. A symbolic link's bytes are its target.
     pub(crate) fn content(&self, path: &WorkPath) -> Result<Option<Content>> {
         let at = path.under(&self.root);
@@ -219,6 +241,16 @@ impl Workspace {
         Ok(listing)
     }
 
+    /// Has snapshots look into the folders that this one looked into, and not into those that it did
+    /// not, so that the two can be compared. Each snapshot of everything does this by itself.
+    pub fn look_like(&self, snapshot: &Snapshot) {
+        *self.last_look.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
+    }
+
+    pub(crate) fn last_look(&self) -> Option<Snapshot> {
+        self.last_look.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Waits for the one right to change files. Never held across an await.
     pub(crate) fn write_lock(&self) -> WriteLock<'_> {
         WriteLock { _guard: self.writing.lock().unwrap_or_else(PoisonError::into_inner) }
@@ -243,9 +275,9 @@ pub(crate) struct Content {
 }
 
 /// The type bits of a symbolic link in a mode, by which its state differs from any file's.
-pub(crate) const LINK_MODE: u32 = 0o120_777;
+pub const LINK_MODE: u32 = 0o120_777;
 /// The type bits of a folder in a mode.
-pub(crate) const FOLDER_MODE: u32 = 0o040_000;
+pub const FOLDER_MODE: u32 = 0o040_000;
 
 /// Permission bits, with type bits for everything that is not a regular file.
 pub(crate) fn mode_of(meta: &fs::Metadata) -> u32 {

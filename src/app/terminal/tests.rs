@@ -1,8 +1,9 @@
 use std::sync::Mutex;
 
-use sage_core::{NodeId, Revise};
+use sage_core::{ApprovalScope, NodeId, Revise, Shown};
 
 use super::*;
+use crate::failure::Failure;
 use crate::ui::{Captured, Level};
 
 struct Typed(Mutex<Vec<&'static str>>);
@@ -51,6 +52,10 @@ fn with<T>(
         Arc::new(Writes(Mutex::new(edits.to_vec()))),
         || {},
         folder.path().join(".sage/last_plan.json"),
+        Box::new(|rules| match rules {
+            [rule] if rule.contains("full disk") => Err(Failure::environment("the disk is full")),
+            rules => Ok(format!("the file with {}", rules.join(" "))),
+        }),
     );
     let result = crate::app::block_on(work(&person)).unwrap();
     (result, shown.text())
@@ -106,6 +111,8 @@ fn a_tool_call_happens_only_after_a_yes() {
                 tool: "run".into(),
                 what: "rm -r x".into(),
                 because: "it deletes".into(),
+                shown: Shown::Nothing,
+                remember: Vec::new(),
             };
             person.approve_tool(request).await.allowed
         })
@@ -116,6 +123,66 @@ fn a_tool_call_happens_only_after_a_yes() {
     assert!(!allowed(&["n"]));
     assert!(!allowed(&[""]));
     assert!(!allowed(&[]));
+}
+
+fn request(shown: Shown, remember: &[&str]) -> ToolRequest {
+    ToolRequest {
+        node: NodeId::new("t").unwrap(),
+        tool: "run".into(),
+        what: "a && b".into(),
+        because: "ask command:b (project, x:3, rule 1)".into(),
+        shown,
+        remember: remember.iter().map(|&rule| rule.to_owned()).collect(),
+    }
+}
+
+fn decided(request: &ToolRequest, typed: &[&'static str]) -> (Approval, String) {
+    with(typed, &[], async |person: &TerminalInteraction| person.decide_on(request).await)
+}
+
+#[test]
+fn an_approval_holds_for_as_long_as_the_person_says() {
+    let command = Shown::Command {
+        parts: vec!["b".into()],
+        folder: "/project".into(),
+        network: "off".into(),
+    };
+    let lasting = request(command.clone(), &["{\"command\": [\"b\"]}"]);
+    let (approval, shown) = decided(&lasting, &["?", "y"]);
+    assert_eq!(approval, Approval::once(true, Decider::Person));
+    for part in
+        ["  a && b\n", "asked about: b", "in /project; network: off", "because ask command:b"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(shown.contains("{\"command\": [\"b\"]}"), "the help shows the rule: {shown}");
+    assert_eq!(decided(&lasting, &["r"]).0.scope, ApprovalScope::Run);
+    let (approval, shown) = decided(&lasting, &["a"]);
+    assert_eq!((approval.allowed, approval.scope), (true, ApprovalScope::Always));
+    assert!(shown.contains("noted in the file with {\"command\""), "{shown}");
+    assert!(!decided(&lasting, &["n"]).0.allowed);
+    assert!(!decided(&lasting, &["nonsense"; 1000]).0.allowed);
+
+    // Where no rule can say it, or none can be written, it lasts as long as it can.
+    let (approval, shown) = decided(&request(command.clone(), &[]), &["a", "r"]);
+    assert_eq!((approval.allowed, approval.scope), (true, ApprovalScope::Run));
+    assert!(!shown.contains("[a]lways"), "{shown}");
+    let (approval, shown) = decided(&request(command, &["full disk"]), &["a"]);
+    assert_eq!((approval.allowed, approval.scope), (true, ApprovalScope::Run));
+    assert!(shown.contains("the disk is full"), "{shown}");
+}
+
+#[test]
+fn a_long_difference_is_shown_as_head_and_tail_and_whole_on_demand() {
+    let diff: String = (0..200).map(|n| format!("-line {n}\n")).collect();
+    let long = request(Shown::Edit { diff }, &[]);
+    let (_, shown) = decided(&long, &["n"]);
+    assert!(shown.contains("-line 0\n") && shown.contains("-line 199\n"), "{shown}");
+    assert!(!shown.contains("-line 100\n") && shown.contains("150 more lines"), "{shown}");
+    let (_, shown) = decided(&long, &["d", "n"]);
+    assert!(shown.contains("-line 100\n"), "{shown}");
+    let short = request(Shown::Edit { diff: "-a\n+b\n".into() }, &[]);
+    assert!(!decided(&short, &["n"]).1.contains("[d]iff"));
 }
 
 #[test]

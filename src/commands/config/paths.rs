@@ -25,6 +25,7 @@ pub fn run(json: bool, cx: &Context, ui: &Ui) -> Outcome {
     add("project models", Some(cx.sage("models.yaml")));
     add("user models", cx.user_models_file());
     add("permissions", Some(cx.sage("policy.json")));
+    add("user permissions", crate::policy_file::user_file(cx));
     add("user rules", cx.user_rules_file());
     add("project rules", Some(cx.sage("rules.md")));
     add("runs", Some(cx.runs()));

@@ -43,6 +43,10 @@ fn set_setting(key: &str, value: &str, global: bool, cx: &Context) -> Result<Pat
             None => failure.hint("`sage config show` lists the settings"),
         });
     };
+    if setting.is_personal() && !global {
+        return Err(Failure::usage(format!("{key} is not for a project to set"))
+            .hint("put it into your own settings with `--global`"));
+    }
     let path = match global {
         true => cx.user_settings_file().ok_or_else(no_home)?,
         false => cx.settings_file(),

@@ -10,7 +10,7 @@ use crate::cli::ConfigShowArgs;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Outcome;
-use crate::policy_file::PolicyFile;
+use crate::policy_file::{self, PolicyFile};
 use crate::settings::{self, Flags};
 use crate::ui::{Ui, printable, style};
 
@@ -69,6 +69,11 @@ pub fn check_files(cx: &Context) -> Vec<Checked> {
         let problems =
             PolicyFile::load(&policy).err().map(|failure| format!("{:#}", failure.error));
         checked.push(Checked { what: cx.shown(&policy), problems: problems.into_iter().collect() });
+    }
+    if let Some(policy) = policy_file::user_file(cx).filter(|path| path.exists()) {
+        let problems = sage_tool::PolicyFile::load(&policy, sage_tool::Layer::User).err();
+        let problems = problems.map(|error| error.to_string()).into_iter().collect();
+        checked.push(Checked { what: cx.shown(&policy), problems });
     }
     checked
 }

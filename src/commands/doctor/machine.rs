@@ -1,10 +1,12 @@
 //! What the machine offers: this binary, temporary files, disk space, sandboxing, the terminal.
 
-use std::path::Path;
+use sage_tool::Layers;
 
 use super::{Check, Severity};
+use crate::app::{self, Without};
 use crate::commands::version::VERSION;
 use crate::context::Context;
+use crate::settings::Settings;
 use crate::ui::Ui;
 
 const MIB: u64 = 1 << 20;
@@ -47,34 +49,58 @@ pub fn disk(cx: &Context) -> Option<Check> {
     })
 }
 
-/// What the kernel offers to confine commands with; a report, nothing depends on it.
-pub fn sandbox() -> Check {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let modules = read("/sys/kernel/security/lsm");
-    let landlock = match modules.trim() {
-        "" => "landlock unknown",
-        modules if modules.split(',').any(|module| module == "landlock") => "landlock",
-        _ => "no landlock",
-    };
-    let number = |path: &str| read(path).trim().parse::<u64>().ok();
-    let namespaces = number("/proc/sys/user/max_user_namespaces").is_some_and(|max| max > 0)
-        && number("/proc/sys/kernel/unprivileged_userns_clone") != Some(0)
-        && number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") != Some(1);
-    let namespaces = if namespaces { "user namespaces" } else { "no user namespaces" };
-    let seccomp = match Path::new("/proc/sys/kernel/seccomp").exists() {
-        true => "seccomp",
-        false => "no seccomp",
-    };
-    let kernel = read("/proc/sys/kernel/osrelease");
+/// What the kernel offers to confine commands with: tried, not guessed.
+pub fn sandbox(settings: Option<&Settings>) -> Check {
+    let name = "sandbox_support";
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = match kernel.trim() {
         "" => std::env::consts::OS.to_owned(),
         release => format!("{} {release}", std::env::consts::OS),
     };
-    Check::ok(
-        "sandbox_support",
-        Severity::Info,
-        format!("{kernel}: {landlock}, {namespaces}, {seccomp}"),
-    )
+    let layers = app::offered();
+    let missing = missing(&layers);
+    let mode = settings.map_or("on", Settings::sandbox_mode);
+    if mode == "off" {
+        let detail = format!("{kernel} offers {}, but `sandbox.mode` is `off`", layers.in_words());
+        return Check::failed(
+            name,
+            Severity::Optional,
+            detail,
+            "commands run as you, with all that you may do; set `sandbox.mode` to `on`",
+        );
+    }
+    if layers.can_confine() && layers.namespaces {
+        return Check::ok(name, Severity::Info, format!("{kernel}: {}", layers.in_words()));
+    }
+    if layers.can_confine() {
+        let detail = format!(
+            "{kernel}: only {}, without {}; `.git` and `.sage` are put back after a command instead of \
+             being protected, and commands get no sockets at all",
+            layers.in_words(),
+            missing.join(", ")
+        );
+        return Check::failed(name, Severity::Info, detail, NEXT_STEP);
+    }
+    let what_happens = match settings.map(Without::of) {
+        Some(Without::Run) => "commands run without one, because `sandbox.missing` is `run`",
+        Some(Without::Refuse) => "nothing is run, because `sandbox.missing` is `refuse`",
+        _ => "you are asked before anything is run; without a terminal nothing is",
+    };
+    let detail = format!("{kernel}: no sandbox (without {}); {what_happens}", missing.join(", "));
+    Check::failed(name, Severity::Optional, detail, NEXT_STEP)
+}
+
+const NEXT_STEP: &str = "allow unprivileged user namespaces (`sysctl kernel.unprivileged_userns_clone`, \
+    `kernel.apparmor_restrict_unprivileged_userns`, the container's seccomp profile), or use Linux 5.13 or newer \
+    with Landlock; `docs/sandbox.md` says more";
+
+fn missing(layers: &Layers) -> Vec<&'static str> {
+    let all = [
+        (layers.namespaces, "user namespaces"),
+        (layers.landlock > 0, "Landlock"),
+        (layers.seccomp, "seccomp"),
+    ];
+    all.into_iter().filter(|(works, _)| !works).map(|(_, name)| name).collect()
 }
 
 /// Who is at the other end.

@@ -46,12 +46,12 @@ pub fn configuration(cx: &Context) -> Vec<Check> {
                 "correct the variable or setting that is named",
             ));
         }
-        if let Err(failure) = app::policy(cx) {
+        if let Err(failure) = app::policy(cx, &[]) {
             checks.push(Check::failed(
                 "permissions",
                 Severity::Critical,
                 format!("{:#}", failure.error),
-                "correct the variable that is named",
+                "correct the file or variable that is named; `sage permissions test` checks again",
             ));
         }
     }
@@ -211,5 +211,31 @@ pub fn runs(cx: &Context) -> Option<Check> {
             format!("{detail}, damaged: {}", damaged.join(", ")),
             "`sage status RUN` shows what can be read; `sage runs prune` removes runs",
         )
+    })
+}
+
+/// What is kept for undo, and how much room it takes.
+pub fn snapshots(cx: &Context) -> Option<Check> {
+    let dir = cx.sage("snapshots");
+    if !dir.is_dir() {
+        return None;
+    }
+    let found = sage_tool::SnapshotStore::open(&dir).and_then(|store| store.size());
+    Some(match found {
+        Ok(found) => Check::ok(
+            "snapshots",
+            Severity::Info,
+            format!(
+                "{} states of the files in {} for undo; `sage runs prune` frees what no run needs",
+                found.n_snapshots,
+                crate::ui::size(found.bytes)
+            ),
+        ),
+        Err(error) => Check::failed(
+            "snapshots",
+            Severity::Optional,
+            format!("{:#}", anyhow::Error::from(error)),
+            "make `.sage/snapshots` readable and writable for you",
+        ),
     })
 }

@@ -1,6 +1,8 @@
-//! `sage runs prune`: removes old runs, never one that goes on.
+//! `sage runs prune`: removes old runs, never one that goes on, and the saved states of files that no run
+//! that is left refers to.
 
 use sage_log::RunSummary;
+use sage_tool::SnapshotStore;
 use serde_json::json;
 
 use super::summary_json;
@@ -10,7 +12,7 @@ use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Outcome;
 use crate::history::{self, local_time};
-use crate::ui::{Ui, printable, style};
+use crate::ui::{Ui, printable, size, style};
 
 /// Removes them, or says what it would remove.
 pub fn run(args: &PruneArgs, cx: &Context, ui: &Ui) -> Outcome {
@@ -45,7 +47,27 @@ pub fn run(args: &PruneArgs, cx: &Context, ui: &Ui) -> Outcome {
     if !args.output.json {
         ui.note(format!("{n_removed} of {} runs", all.len()));
     }
+    if !args.dry_run {
+        free(cx, args.output.json, ui);
+    }
     Ok(if n_failed > 0 { ExitCode::Config } else { ExitCode::Done })
+}
+
+/// Frees what no run needs any more. A failure is no reason to complain about the runs that are gone.
+fn free(cx: &Context, json: bool, ui: &Ui) {
+    let dir = cx.sage("snapshots");
+    if !dir.is_dir() {
+        return;
+    }
+    let freed = SnapshotStore::open(&dir)
+        .map_err(sage_coder::Error::from)
+        .and_then(|store| store.prune(|| sage_coder::in_use(&cx.sage(""))));
+    match freed {
+        Ok(bytes) if json => ui.json(&json!({ "freed_bytes": bytes })),
+        Ok(0) => {}
+        Ok(bytes) => ui.line(format!("freed {} of saved file states", size(bytes))),
+        Err(error) => ui.warn(format!("saved file states are all kept: {error}")),
+    }
 }
 
 /// The runs to remove: beyond the newest N (those that can be resumed do not count and stay), and

@@ -1,6 +1,9 @@
 //! `sage runs show RUN`: tasks, files, checks, models, refusals and decisions of one run.
 
-use sage_log::{Check, Decisions, Evidence, Files, Refusals, RunStatus, Spending, project};
+use sage_core::CheckKind;
+use sage_log::{
+    Check, Decisions, Evidence, Files, Refusals, RunStatus, Spending, TestsWorth, project,
+};
 use serde_json::json;
 
 use crate::commands::status::outcome_word;
@@ -27,6 +30,7 @@ pub fn run(wanted: &str, json: bool, cx: &Context, ui: &Ui) -> Outcome {
             "status": project::<RunStatus>(events),
             "files": project::<Files>(events),
             "checks": project::<Evidence>(events),
+            "tests": project::<TestsWorth>(events),
             "spending": project::<Spending>(events),
             "refusals": project::<Refusals>(events),
             "decisions": project::<Decisions>(events),
@@ -78,7 +82,11 @@ fn print(opened: &OpenedRun, cx: &Context, ui: &Ui) {
     section("Files", files.files.iter().map(file).collect(), ui);
 
     let check = |check: &Check| {
-        let passed = if check.passed { style::good("passed") } else { style::error("failed") };
+        let passed = match (check.kind, check.passed) {
+            (CheckKind::Counter, _) => style::faint("tried"),
+            (_, true) => style::good("passed"),
+            (_, false) => style::error("failed"),
+        };
         let tests = check.n_tests.map(|n| format!("{n} tests")).unwrap_or_default();
         vec![
             format!("  {}", check.node),
@@ -90,6 +98,29 @@ fn print(opened: &OpenedRun, cx: &Context, ui: &Ui) {
         ]
     };
     section("Checks", project::<Evidence>(events).iter().map(check).collect(), ui);
+
+    let tests = project::<TestsWorth>(events);
+    let weighed = |weighed: &sage_log::Weighed| {
+        let words = weighed.worth.words();
+        vec![
+            format!("  {}", weighed.node),
+            printable(&weighed.subject).into_owned(),
+            if weighed.worth.is_shown() { style::good(words) } else { style::warning(words) },
+            format!("#{}", weighed.seq),
+            first_line(&weighed.detail),
+        ]
+    };
+    section("Tests", tests.weighed.iter().map(weighed).collect(), ui);
+    let flag = |flag: &sage_log::Flag| {
+        let word = format!("{:?}", flag.finding.severity).to_lowercase();
+        vec![
+            format!("  {}", flag.node),
+            if flag.counts_against { style::error(word) } else { style::warning(word) },
+            format!("#{}", flag.seq),
+            first_line(&flag.finding.text()),
+        ]
+    };
+    section("Flags", tests.flags.iter().map(flag).collect(), ui);
 
     let spending = project::<Spending>(events);
     let bill = |name: &str, bill: &sage_log::Bill| {

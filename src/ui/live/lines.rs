@@ -1,10 +1,12 @@
 //! Turns progress into lines for people: pure, one place for the wording of the live display.
 
+mod worth;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sage_core::{
     ATTEMPT_BEFORE, CallId, CheckKind, Effect, Event, EventKind, HumanEvent, ModelEvent, NodeEvent,
-    NodeId, NodeOutcome, NodePhase, Progress, RunEvent, ToolEvent, WorkspaceEvent,
+    NodeId, NodeOutcome, NodePhase, Progress, RepeatGrade, RunEvent, ToolEvent, WorkspaceEvent,
 };
 
 use crate::ui::{Level, printable, style};
@@ -155,6 +157,11 @@ impl Lines {
                 );
                 (Level::Verbose, line_of(Some(&call.node), &text))
             }
+            ModelEvent::Exceeded { call, reserved_tokens, used_tokens, .. } => {
+                let text =
+                    format!("the provider counts {used_tokens} tokens, not {reserved_tokens}");
+                (Level::Normal, line_of(Some(&call.node), &style::warning(text)))
+            }
             ModelEvent::Failed { call, message, .. } => {
                 let text = format!("{} {}", style::error("model failed:"), short(message));
                 (Level::Normal, line_of(Some(&call.node), &text))
@@ -190,6 +197,13 @@ impl Lines {
                         &format!("{}{asked}{failed} {took}", printable(tool)),
                     ),
                 )
+            }
+            ToolEvent::Repeated { call, summary, n_times, grade, .. } => {
+                // A refusal has a line of its own.
+                let is_end = *grade == RepeatGrade::Stopped;
+                let level = if is_end { Level::Normal } else { Level::Verbose };
+                let text = format!("repeats itself: {} ({n_times} times)", short(summary));
+                (level, line_of(Some(&call.node), &style::warning(text)))
             }
             ToolEvent::Refused { call, tool, summary, reason, .. } => {
                 let text = format!(
@@ -255,6 +269,11 @@ fn run_line(event: &Event, run: &RunEvent) -> Option<(Level, String)> {
             let text = format!("{} {first}", style::warning("not a valid plan:"));
             (Level::Normal, line_of(Some(&NodeId::plan()), &text))
         }
+        RunEvent::Sandboxed { on: true, how } => {
+            (Level::Verbose, style::faint(format!("commands are sandboxed by {how}")))
+        }
+        // The command has warned before.
+        RunEvent::Sandboxed { on: false, .. } => return None,
         RunEvent::Resumed { changed_files, .. } if changed_files.is_empty() => {
             (Level::Normal, style::faint(format!("run {} goes on", event.run)))
         }
@@ -266,6 +285,9 @@ fn run_line(event: &Event, run: &RunEvent) -> Option<(Level, String)> {
             );
             (Level::Quiet, style::warning(text))
         }
+        RunEvent::LimitsChanged { limits, .. } => {
+            (Level::Normal, style::faint(format!("limits from here on: {limits}")))
+        }
         RunEvent::BudgetReached { node, limit, allowed, used, exhausted } => {
             let what = if *exhausted { "used up" } else { "nearly used up" };
             let text = format!(
@@ -273,6 +295,11 @@ fn run_line(event: &Event, run: &RunEvent) -> Option<(Level, String)> {
                 style::warning(format!("budget {what}:"))
             );
             (Level::Quiet, line_of(node.as_ref(), &text))
+        }
+        RunEvent::Committed { branch, commit, subject, .. } => {
+            let short_id: String = commit.chars().take(10).collect();
+            let what = format!("{} on {}", style::hint(short_id), style::hint(short(branch)));
+            (Level::Normal, line_of(None, &format!("committed {what}: {}", short(subject))))
         }
         RunEvent::Finished { .. } => return None,
     })
@@ -284,9 +311,10 @@ fn human_line(event: &HumanEvent) -> String {
             let edited = if *edited { ", edited" } else { "" };
             format!("plan {decision:?} by {by:?}{edited}").to_lowercase()
         }
-        HumanEvent::ToolReviewed { tool, allowed, by, .. } => {
+        HumanEvent::ToolReviewed { tool, what, allowed, by, .. } => {
             let decision = if *allowed { "allowed" } else { "not allowed" };
-            format!("{tool} {decision} by {by:?}").to_lowercase()
+            let by = format!("{by:?}").to_lowercase();
+            format!("{tool} {decision} by {by}: {}", short(what))
         }
         HumanEvent::Asked { question } => format!("asked: {}", short(question)),
         HumanEvent::Answered { answer } => format!("answered: {}", short(answer)),
@@ -318,29 +346,69 @@ fn workspace_line(event: &WorkspaceEvent) -> (Level, String) {
             n_tests,
             duration_ms,
             reason,
+            in_lane,
             ..
         } => {
             let is_before = *node == NodeId::run() && *attempt == ATTEMPT_BEFORE;
             let tests = n_tests.map(|n| format!("{n} test{}, ", if n == 1 { "" } else { "s" }));
             let tests = tests.unwrap_or_default();
             let took = style::faint(format!("({tests}{})", duration(*duration_ms)));
-            let when = if is_before { " of the state before" } else { "" };
+            let when = match (is_before, in_lane) {
+                (true, _) => " of the state before",
+                (_, true) => " in its lane",
+                _ => "",
+            };
             let what = format!("{}{when} `{}`", check_name(*kind), short(command));
             let text = if *passed {
                 format!("{} {what} {took}", style::good("passed:"))
             } else {
                 format!("{} {what}: {} {took}", style::error("failed:"), short(reason))
             };
-            let is_detail = *passed && *kind == CheckKind::Lint;
+            let is_detail = (*passed && *kind == CheckKind::Lint) || *kind == CheckKind::Counter;
             (if is_detail { Level::Verbose } else { Level::Normal }, line_of(Some(node), &text))
+        }
+        WorkspaceEvent::TestsWeighed { node, subject, worth, detail, .. } => {
+            let (level, text) = worth::weighed(subject, *worth, detail);
+            (level, line_of(Some(node), &text))
+        }
+        WorkspaceEvent::TestsCompared { node, findings, .. } => {
+            let (level, text) = worth::compared(findings);
+            (level, line_of(Some(node), &text))
+        }
+        WorkspaceEvent::LaneChanged { call, path, lines_added, lines_removed, .. } => {
+            let path = style::hint(short(path));
+            let text = format!("{path} +{lines_added} -{lines_removed} in its lane");
+            (Level::Verbose, line_of(Some(&call.node), &text))
+        }
+        WorkspaceEvent::LaneOpened { node, .. } => {
+            (Level::Verbose, line_of(Some(node), &style::faint("works in a lane")))
+        }
+        WorkspaceEvent::LaneRebased { node, .. } => {
+            (Level::Verbose, line_of(Some(node), &style::faint("brings its lane up to date")))
+        }
+        WorkspaceEvent::LaneMerged { node, merged: true, paths, .. } => {
+            let text = format!("{} {}", style::good("merged:"), short(&paths.join(", ")));
+            (Level::Normal, line_of(Some(node), &text))
+        }
+        WorkspaceEvent::LaneMerged { node, conflicts, reason, .. } => {
+            let text = if conflicts.is_empty() {
+                format!("{} {}", style::warning("not merged:"), short(reason))
+            } else {
+                format!("{} {}", style::warning("conflict:"), short(&conflicts.join(", ")))
+            };
+            (Level::Normal, line_of(Some(node), &text))
         }
         WorkspaceEvent::RolledBack { node, paths, .. } => {
             let text = format!("{} {}", style::warning("took back:"), short(&paths.join(", ")));
             (Level::Normal, line_of(Some(node), &text))
         }
-        WorkspaceEvent::Undone { paths } => {
-            (Level::Normal, format!("restored {} files", paths.len()))
+        WorkspaceEvent::Observed { call, n_changed, n_put_back, .. } => {
+            let text = format!("{n_changed} paths changed in all, {n_put_back} put back");
+            (Level::Verbose, line_of(Some(&call.node), &style::faint(text)))
         }
+        WorkspaceEvent::UndoStarted { .. }
+        | WorkspaceEvent::Undone { .. }
+        | WorkspaceEvent::Redone { .. } => (Level::Verbose, "the files go back".to_owned()),
     }
 }
 
@@ -387,6 +455,7 @@ fn phase_name(phase: NodePhase) -> &'static str {
         NodePhase::Review => "review",
         NodePhase::Test => "test",
         NodePhase::Verify => "verify",
+        NodePhase::Merge => "merge",
         NodePhase::Repair => "repair",
     }
 }
@@ -397,5 +466,6 @@ fn check_name(kind: CheckKind) -> &'static str {
         CheckKind::GeneratedTest => "generated test",
         CheckKind::Acceptance => "acceptance",
         CheckKind::Project => "project check",
+        CheckKind::Counter => "counter-check",
     }
 }

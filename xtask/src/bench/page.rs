@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 
 use super::machine::Machine;
-use super::scenario::{Figures, Row};
+use super::scenario::{CHECKED_EDITS, Figures, N_EDITS, Row};
 use super::summary::Summary;
 
 const BEGIN: &str = "<!-- begin: written by `cargo xtask bench` -->\n";
@@ -100,6 +100,14 @@ fn targets(figures: &Figures) -> String {
     if let Some(row) = figures.row(ONE_TASK) {
         line(target("run of one task, over the provider's time", 60.0, "ms"), row.own_ms);
         line(target("run of one task, peak memory", 40.0, "MiB"), row.peak_mib);
+    }
+    if let Some(row) = figures.row(CHECKED_EDITS) {
+        // A thousand in a second.
+        let limit = as_f64(N_EDITS);
+        line(
+            target("150 edits of 1,000-line files: at least 1,000 in a second", limit, "ms"),
+            row.own_ms,
+        );
     }
     for (role, prompt) in &figures.prompts {
         let what = if *role == "coder" {

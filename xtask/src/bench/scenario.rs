@@ -24,6 +24,14 @@ use super::{BenchOptions, disk};
 const GOAL: &str = "Create docs/usage.md with a short guide";
 /// Turns of the long task: it reads and edits in turns, then says that it is done.
 const LONG_TURNS: usize = 10;
+/// Files of the large project.
+const N_LARGE: usize = 50_000;
+/// Edits of one answer, each of its own file.
+pub const N_EDITS: usize = 150;
+/// Lines of each of these files.
+const EDITED_LINES: usize = 1_000;
+/// The row about these edits.
+pub const CHECKED_EDITS: &str = "`sage apply --check`, 150 edits of 1,000-line files";
 /// The variable that makes the process kill itself right after appending the event of that number.
 const KILL_AFTER: &str = "SAGE_FAULT_KILL_AFTER_SEQ";
 
@@ -38,6 +46,8 @@ pub struct Bench {
     /// Used folders, removed together at the end: file systems are slow to create files soon after
     /// many were removed, and a person does not remove a project after each command.
     used: RefCell<Vec<CliSandbox>>,
+    /// The large project, made when it is first needed: making it takes longer than measuring in it.
+    large: RefCell<Option<World>>,
 }
 
 /// All that was measured.
@@ -80,7 +90,13 @@ impl Bench {
     /// Measures this program.
     pub fn of(binary: PathBuf, options: &BenchOptions) -> Self {
         let BenchOptions { n_runs, only, .. } = options;
-        Self { binary, n_runs: *n_runs, only: only.clone(), used: RefCell::default() }
+        Self {
+            binary,
+            n_runs: *n_runs,
+            only: only.clone(),
+            used: RefCell::default(),
+            large: RefCell::default(),
+        }
     }
 
     /// Measures everything.
@@ -109,6 +125,10 @@ impl Bench {
         };
         row("`sage --version`", &|| self.without_run(&["--version"]))?;
         row("`sage --help`", &|| self.without_run(&["--help"]))?;
+        row("a command, not sandboxed", &|| {
+            self.without_run(&["sandbox", "--sandbox", "off", "--", "true"])
+        })?;
+        row("a command, sandboxed", &|| self.without_run(&["sandbox", "--", "true"]))?;
         row("run, one task", &|| self.one_task())?;
         row("run, one task of 10 turns", &|| self.long_task())?;
         row("run, code and its test", &|| self.with_test())?;
@@ -116,7 +136,11 @@ impl Bench {
         row("`sage log last` of a run", &|| self.after_run(&["log", "last"]))?;
         row("`sage resume` at a run's end", &|| self.resume())?;
         row("`sage undo` of a run", &|| self.after_run(&["undo"]))?;
+        row(CHECKED_EDITS, &|| self.edits(&["--check"]))?;
+        row("`sage apply`, the same edits, written", &|| self.edits(&[]))?;
         row("`sage demo`", &|| self.without_run(&["demo"]))?;
+        row("run, one task, 50,000 files", &|| self.in_large_project(true))?;
+        row("`sage undo --dry-run`, 50,000 files", &|| self.in_large_project(false))?;
         Ok(Figures {
             n_runs: self.n_runs,
             binary_bytes: fs::metadata(&self.binary).context("looking at the binary")?.len(),
@@ -129,6 +153,27 @@ impl Bench {
     fn without_run(&self, args: &[&str]) -> anyhow::Result<Sample> {
         let sandbox = self.sandbox()?;
         let took = self.measured(&sandbox, args)?;
+        Ok(self.sample(sandbox, took, Vec::new()))
+    }
+
+    /// An answer with one edit for each of many files.
+    fn edits(&self, flags: &[&str]) -> anyhow::Result<Sample> {
+        let sandbox = self.sandbox()?;
+        let line =
+            |n: usize| format!("    value_{n} = compute(value_{n}, {n})  # a line of code\n");
+        let file: String = (0..EDITED_LINES).map(line).collect();
+        let mut answer = String::new();
+        for n in 0..N_EDITS {
+            let (path, at) = (format!("src/file_{n}.py"), (n * 6) % EDITED_LINES);
+            sandbox.write(&path, &file);
+            answer.push_str(&format!(
+                "{path}\n```python\n<<<<<<< SEARCH\n{}{}=======\n{}    added()\n>>>>>>> REPLACE\n```\n\n",
+                line(at), line(at + 1), line(at)
+            ));
+        }
+        let input = sandbox.path("answer.md").to_string_lossy().into_owned();
+        std::fs::write(&input, answer).context("writing the answer")?;
+        let took = self.measured(&sandbox, &[&["apply", "--input", &input], flags].concat())?;
         Ok(self.sample(sandbox, took, Vec::new()))
     }
 
@@ -173,6 +218,30 @@ impl Bench {
         let took = self.measured(&world.sandbox, &["resume"])?;
         let calls = world.server.calls().split_off(n_before);
         Ok(self.sample(world.sandbox, took, calls))
+    }
+
+    /// A run in a project with many files that was looked at before, or a look at what an undo of it
+    /// would do: one snapshot of all files, compared with those of the run.
+    fn in_large_project(&self, is_run: bool) -> anyhow::Result<Sample> {
+        let mut large = self.large.borrow_mut();
+        let is_new = large.is_none();
+        let world = match &mut *large {
+            Some(world) => world,
+            none => none.insert(World::start(self, &large_project(), one_task_brain())?),
+        };
+        let run = |world: &World| self.measured(&world.sandbox, &["run", GOAL, "--auto"]);
+        if is_new {
+            // Saves everything for the first time.
+            run(world)?;
+        }
+        if !is_run {
+            let took = self.measured(&world.sandbox, &["undo", "--dry-run"])?;
+            return Ok(Sample { took, calls: Vec::new() });
+        }
+        self.measured(&world.sandbox, &["undo"])?;
+        let n_before = world.server.calls().len();
+        let took = run(world)?;
+        Ok(Sample { took, calls: world.server.calls().split_off(n_before) })
     }
 
     fn sample(&self, sandbox: CliSandbox, took: Took, calls: Vec<ModelCall>) -> Sample {
@@ -222,6 +291,16 @@ fn small_project() -> Fixture {
         .file("README.md", "# Notes\n\nA place for notes.\n")
         .file("docs/index.md", "# Index\n\nNothing yet.\n")
         .file("notes.txt", "note 0\n\nMore will follow.\n")
+}
+
+/// A repository with very many files.
+fn large_project() -> Fixture {
+    let lines = "a line of text\n".repeat(40);
+    (0..N_LARGE).fold(small_project(), |project, n| {
+        let folder = n / 20;
+        let path = format!("src/a{}/b{folder}/file_{n}.txt", folder % 50);
+        project.file(&path, &format!("file {n}\n{lines}"))
+    })
 }
 
 /// Plans one task that writes one new file.

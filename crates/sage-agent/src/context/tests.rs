@@ -25,12 +25,17 @@ fn conversation(n_steps: usize, n_words: usize) -> Vec<Message> {
 }
 
 fn weight(messages: &[Message]) -> u64 {
-    Sections::of(messages, &[]).total()
+    weigh(messages)
+}
+
+/// Stands for the facts.
+fn note() -> String {
+    format!("{FACTS_HEAD} none]")
 }
 
 fn check_outline(mut messages: Vec<Message>, room: u64, expected: Expect) {
     let before = messages.clone();
-    fit(&mut messages, room).unwrap();
+    fit(&mut messages, room, &note).unwrap();
     assert!(weight(&messages) <= room);
     assert_eq!(messages[..2], before[..2], "the beginning was touched");
     let line = |message: &Message| {
@@ -46,7 +51,7 @@ fn check_outline(mut messages: Vec<Message>, room: u64, expected: Expect) {
 fn what_fits_is_left_alone() {
     let mut messages = conversation(3, 100);
     let before = messages.clone();
-    fit(&mut messages, weight(&before)).unwrap();
+    fit(&mut messages, weight(&before), &note).unwrap();
     assert_eq!(messages, before);
 }
 
@@ -58,11 +63,12 @@ fn old_results_give_way_before_anything_else() {
         expect![[r#"
             System the system prompt []
             User the task []
+            User [Earlier steps were cut to save room. This is on r []
             Assistant  [464]
             Tool [left out to save room; it began: file f0] []
             Assistant  [464]
             Tool [left out to save room; it began: file f1] []
-            Assistant  [3026]
+            Assistant  [464]
             Tool [left out to save room; it began: file f2] []
             Assistant  [3026]
             Tool [left out to save room; it began: file f3] []
@@ -82,7 +88,7 @@ fn when_room_is_very_short_old_steps_go_as_a_whole() {
         expect![[r#"
         System the system prompt []
         User the task []
-        User [Earlier steps were left out to save room.] []
+        User [Earlier steps were cut to save room. This is on r []
         Assistant  [227]
         Tool file f28/w w w w w w w w w w w w w w w w w w w w w []
         Assistant  [227]
@@ -100,8 +106,8 @@ fn every_room_is_kept_and_calls_keep_their_answers() {
                 messages.push(Message::user(format!("now repair {}", "this ".repeat(n_words))));
                 let mut again = messages.clone();
                 let before = messages.clone();
-                fit(&mut messages, room).unwrap();
-                fit(&mut again, room).unwrap();
+                fit(&mut messages, room, &note).unwrap();
+                fit(&mut again, room, &note).unwrap();
                 assert_eq!(messages, again);
                 assert!(weight(&messages) <= room);
                 assert_eq!(messages[..2], before[..2]);
@@ -127,11 +133,11 @@ fn check_pairs(messages: &[Message]) {
 #[test]
 fn a_cut_lasts_for_a_while_so_that_the_cache_can_work() {
     let mut messages = conversation(10, 1000);
-    fit(&mut messages, 12_000).unwrap();
+    fit(&mut messages, 12_000, &note).unwrap();
     let cut = messages.clone();
     messages.push(call(99, "read", "{\"path\":\"x\"}"));
     messages.push(Message::tool("c99", "short"));
-    fit(&mut messages, 12_000).unwrap();
+    fit(&mut messages, 12_000, &note).unwrap();
     assert_eq!(messages[..cut.len()], cut[..]);
 }
 
@@ -139,5 +145,83 @@ fn a_cut_lasts_for_a_while_so_that_the_cache_can_work() {
 fn a_beginning_that_does_not_fit_is_an_error() {
     let mut messages = vec![Message::system("s"), Message::user("w ".repeat(1000))];
     let needed = weight(&messages);
-    assert_eq!(fit(&mut messages, needed - 1), Err(TooLarge { needed }));
+    let error = fit(&mut messages, needed - 1, &note).unwrap_err();
+    assert!(error.needed >= needed);
+}
+
+/// A small generator of conversations: deterministic, so that a failure can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    fn up_to(&mut self, n: u64) -> u64 {
+        // Marsaglia's xorshift.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % (n + 1)
+    }
+
+    fn text(&mut self, max_words: u64) -> String {
+        let long = "w".repeat(90);
+        let words = ["alpha ", "βeta ", "\n", "{\"x\": 1}", "日本", "\t", "0x7f ", long.as_str()];
+        (0..self.up_to(max_words)).map(|_| words[self.up_to(7) as usize]).collect()
+    }
+}
+
+#[test]
+fn any_conversation_is_cut_to_any_room_and_keeps_what_must_be_kept() {
+    for seed in 1..=40 {
+        let mut dice = Dice(seed * 0x9e37_79b9);
+        let mut messages =
+            vec![Message::system(dice.text(60)), Message::user(format!("goal {}", dice.text(60)))];
+        let head = messages.clone();
+        let room = weight(&head) + 900 + dice.up_to(3000);
+        let mut n_calls = 0;
+        for step in 0..dice.up_to(24) {
+            let mut said = Message::assistant(dice.text(80));
+            for _ in 0..dice.up_to(3) {
+                n_calls += 1;
+                let arguments =
+                    serde_json::json!({"path": format!("f{n_calls}"), "content": dice.text(60)});
+                said.tool_calls.push(ToolCall {
+                    id: format!("c{n_calls}"),
+                    name: "write".to_owned(),
+                    arguments: arguments.to_string(),
+                });
+            }
+            let ids: Vec<String> = said.tool_calls.iter().map(|call| call.id.clone()).collect();
+            messages.push(said);
+            for id in ids {
+                messages.push(Message::tool(id, dice.text(120)));
+            }
+            if dice.up_to(4) == 0 {
+                messages.push(Message::user(dice.text(50)));
+            }
+            let before = messages.clone();
+            let facts = || format!("{FACTS_HEAD} as of {step}]");
+            fit(&mut messages, room, &facts).unwrap();
+            assert!(weight(&messages) <= room, "seed {seed}");
+            assert_eq!(messages[..2], head[..], "seed {seed}");
+            check_pairs(&messages);
+            if messages == before {
+                continue;
+            }
+            // What was cut is stood for by the facts as they are now, once.
+            assert_eq!(messages[2].text, facts(), "seed {seed}");
+            let notes = messages.iter().filter(|message| message.text.starts_with(FACTS_HEAD));
+            assert_eq!(notes.count(), 1, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_whole_output_outlives_the_cut() {
+    let long =
+        format!("head\n{}\n[... read output:ab12cd ...]\n{}", "x\n".repeat(900), "y\n".repeat(900));
+    let mut message = Message::tool("c", long);
+    shorten(&mut message, 400);
+    assert!(message.text.ends_with("[whole: output:ab12cd]"), "{}", message.text);
+    message.text.push_str(&"z".repeat(400));
+    drop_result(&mut message);
+    assert_eq!(message.text, "[left out to save room; it began: head; whole: output:ab12cd]");
 }

@@ -1,12 +1,14 @@
 //! Performs the tool calls of one answer.
 
 use futures_util::future::join_all;
-use sage_core::{CallId, Effect, Message, Past, ToolCall, head_and_tail};
+use sage_core::{CallId, Effect, Message, Past, RepeatGrade, ToolCall, ToolEvent};
 use sage_tool::{Control, ToolResult};
 
 use super::repeats::Verdict;
 use super::{Memory, Next, WorkEnd};
 use crate::agent::{Agent, Reply};
+use crate::context::facts::DoneCall;
+use crate::volatile::{call_key, path_of, shown};
 use crate::{Conversation, Result};
 
 /// Tool calls of one answer that are performed; the rest are not, and the model is told.
@@ -44,6 +46,7 @@ impl Agent {
         memory: &mut Memory,
     ) -> Result<Next> {
         let calls = reply.response.message.tool_calls.as_slice();
+        memory.repeats.begin_turn();
         let (calls, too_many) = calls.split_at(calls.len().min(MAX_CALLS_PER_TURN));
         let only_reads =
             calls.iter().all(|call| self.tools.effect(&call.name) == Some(Effect::Read));
@@ -56,11 +59,10 @@ impl Agent {
             conversation.messages.push(Message::tool(&call.id, TOO_MANY));
             turn.n_failed += 1;
         }
-        let repeated = memory.repeats.end_turn();
         if let Some(summary) = turn.finished {
             return Ok(Next::End(WorkEnd::Finished { summary }));
         }
-        if let Some(what) = turn.given_up.or(repeated) {
+        if let Some(what) = turn.given_up {
             return Ok(Next::End(WorkEnd::Looping { what }));
         }
         Ok(Next::Turn { n_failed: turn.n_failed })
@@ -76,12 +78,20 @@ impl Agent {
     ) -> Result<Turn> {
         let mut turn = Turn::default();
         for some in calls.chunks(MAX_PARALLEL_READS) {
-            let started: Vec<_> = some
-                .iter()
-                .map(|call| self.tools.call(&self.cx, self.calls.next(), call))
-                .collect();
-            for (call, result) in some.iter().zip(join_all(started).await) {
-                self.take_result(conversation, call, result?, memory, &mut turn);
+            let mut asked = Vec::new();
+            for call in some {
+                let id = self.calls.next();
+                let objection = self.object(memory, call, &id, &mut turn)?;
+                asked.push((call, id, objection));
+            }
+            let done = asked.iter().map(async |(call, id, objection)| match objection {
+                Some(reason) => self.tools.decline(&self.cx, id.clone(), call, reason),
+                None => self.tools.call(&self.cx, id.clone(), call).await,
+            });
+            let done = join_all(done).await;
+            for ((call, id, objection), result) in asked.iter().zip(done) {
+                let taken = Taken { call, id, was_done: objection.is_none(), result: result? };
+                self.take_result(conversation, taken, memory, &mut turn)?;
             }
         }
         Ok(turn)
@@ -116,8 +126,13 @@ impl Agent {
                 turn.n_failed += 1;
                 continue;
             }
-            let result = self.tools.call(&self.cx, id, call).await?;
-            self.take_result(conversation, call, result, memory, &mut turn);
+            let objection = self.object(memory, call, &id, &mut turn)?;
+            let result = match &objection {
+                Some(reason) => self.tools.decline(&self.cx, id.clone(), call, reason)?,
+                None => self.tools.call(&self.cx, id.clone(), call).await?,
+            };
+            let taken = Taken { call, id: &id, was_done: objection.is_none(), result };
+            self.take_result(conversation, taken, memory, &mut turn)?;
         }
         Ok(turn)
     }
@@ -130,22 +145,60 @@ impl Agent {
             && matches!(self.cx.recorder.past(id), Past::Nothing)
     }
 
+    /// Why a call is not to be done, if it leads nowhere; for the model.
+    fn object(
+        &self,
+        memory: &mut Memory,
+        call: &ToolCall,
+        id: &CallId,
+        turn: &mut Turn,
+    ) -> Result<Option<String>> {
+        let name = self.tools.name_of(&call.name);
+        let effect = self.tools.effect(&call.name);
+        let Some(verdict) = memory.repeats.object(&name, call, effect) else { return Ok(None) };
+        self.tell_repeated(id, &name, &verdict)?;
+        if verdict.grade == RepeatGrade::Stopped {
+            turn.given_up.get_or_insert_with(|| verdict.what());
+        }
+        Ok(Some(format!("it repeats itself: {}", verdict.text)))
+    }
+
+    /// Puts on record that the model repeats itself, once: a run that is taken up passes here again.
+    fn tell_repeated(&self, id: &CallId, name: &str, verdict: &Verdict) -> Result<()> {
+        if matches!(self.cx.recorder.past(id), Past::Nothing) {
+            let repeated = ToolEvent::Repeated {
+                call: id.clone(),
+                tool: name.to_owned(),
+                summary: verdict.shown.clone(),
+                n_times: verdict.n_times,
+                grade: verdict.grade,
+            };
+            self.cx.recorder.emit(repeated.into()).map_err(sage_tool::Error::from)?;
+        }
+        Ok(())
+    }
+
     fn take_result(
         &self,
         conversation: &mut Conversation,
-        call: &ToolCall,
-        result: ToolResult,
+        taken: Taken<'_>,
         memory: &mut Memory,
         turn: &mut Turn,
-    ) {
-        let mut text = head_and_tail(&result.text, self.limits.max_tool_output_chars);
-        match memory.repeats.count(call, self.tools.effect(&call.name), &result) {
-            Verdict::Fine => {}
-            Verdict::Hint(hint) => {
-                text.push('\n');
-                text.push_str(hint);
-            }
-            Verdict::GiveUp(what) => turn.given_up = Some(what),
+    ) -> Result<()> {
+        let Taken { call, id, was_done, result } = taken;
+        let name = self.tools.name_of(&call.name);
+        let effect = self.tools.effect(&call.name);
+        let recorder = &*self.cx.recorder;
+        let mut text =
+            self.cx.outputs.cut(recorder, &result.text).map_err(sage_tool::Error::from)?;
+        if was_done && let Some(hint) = memory.repeats.count(&name, call, effect, &result) {
+            self.tell_repeated(id, &name, &hint)?;
+            text.push_str(&format!("\n[{}]", hint.text));
+        }
+        if was_done {
+            let key = call_key(&name, call, effect);
+            let done = DoneCall { key, path: path_of(call), effect, shown: shown(&name, call) };
+            conversation.facts.note(done, &result);
         }
         conversation.messages.push(Message::tool(&call.id, text));
         conversation.changed.extend(result.changed);
@@ -155,5 +208,14 @@ impl Agent {
         if let Some(Control::Finish { summary }) = result.control {
             turn.finished = Some(summary);
         }
+        Ok(())
     }
+}
+
+/// A call with what came of it.
+struct Taken<'a> {
+    call: &'a ToolCall,
+    id: &'a CallId,
+    was_done: bool,
+    result: ToolResult,
 }

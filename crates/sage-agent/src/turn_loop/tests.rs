@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
-use sage_core::{EventKind, Finish, Message, Seq, ToolCall, ToolEvent};
+use sage_core::{EventKind, Finish, Message, RepeatGrade, Seq, ToolCall, ToolEvent};
 use sage_model::ToolCalling;
 use sage_tool::Grant;
 use serde_json::{Value, json};
@@ -177,7 +177,8 @@ async fn nonsense_ends_as_an_answer_or_a_refusal_and_changes_nothing() {
                 let message = Message { tool_calls: vec![call.clone()], ..Message::assistant("") };
                 (message, Finish::ToolCalls)
             };
-            let (end, conversation, _) = work(&bench, calling, vec![odd(), odd(), odd()]).await;
+            let (end, conversation, _) =
+                work(&bench, calling, vec![odd(), odd(), odd(), odd()]).await;
             assert!(matches!(end, WorkEnd::Looping { .. }), "{name:?} {arguments:?}: {end:?}");
             check_calls_are_answered(&conversation);
         }
@@ -236,12 +237,60 @@ async fn the_same_failure_earns_a_hint_and_then_ends_the_work() {
     let bench = Bench::new(&[]);
     let again = || calls(&[read("missing")]);
     let (end, conversation, _) =
-        work(&bench, ToolCalling::Native, vec![again(), again(), again()]).await;
+        work(&bench, ToolCalling::Native, vec![again(), again(), again(), again()]).await;
     let WorkEnd::Looping { what } = end else { panic!("{end:?}") };
-    assert!(what.starts_with("read failed 3 times in the same way: "), "{what}");
+    assert!(what.starts_with("`read missing` (asked for 4 times, "), "{what}");
+    let told = conversation.messages().iter().filter(|said| said.text.starts_with("refused: "));
+    assert_eq!(told.count(), 2);
+    let grades: Vec<_> = bench
+        .recorder
+        .kinds()
+        .into_iter()
+        .filter_map(|kind| match kind {
+            EventKind::Tool(ToolEvent::Repeated { grade, n_times, .. }) => Some((grade, n_times)),
+            _ => None,
+        })
+        .collect();
+    let expected = [(RepeatGrade::Hint, 2), (RepeatGrade::Refused, 3), (RepeatGrade::Stopped, 4)];
+    assert_eq!(grades, expected);
     let hints =
         conversation.messages().iter().filter(|said| said.text.contains("Do not send it again"));
-    assert_eq!(hints.count(), 1);
+    assert_eq!(hints.count(), 2);
+}
+
+#[tokio::test]
+async fn a_failing_edit_is_refused_the_second_time_and_done_after_a_change() {
+    let bench = Bench::new(&[("a.txt", "one\n")]);
+    let edit = || calls(&[("edit", json!({"path": "a.txt", "search": "two", "replace": "2"}))]);
+    let replies =
+        vec![edit(), edit(), calls(&[write("a.txt", "two\n")]), edit(), calls(&[finish()])];
+    let (end, conversation, _) = work(&bench, ToolCalling::Native, replies).await;
+    assert_eq!(end, done(), "{}", outline(&conversation));
+    assert_eq!(bench.file("a.txt").unwrap(), "2\n");
+    let of_edits: Vec<bool> = bench
+        .recorder
+        .kinds()
+        .into_iter()
+        .filter_map(|kind| match kind {
+            EventKind::Tool(ToolEvent::Called { tool, .. }) if tool == "edit" => Some(true),
+            EventKind::Tool(ToolEvent::Refused { tool, .. }) if tool == "edit" => Some(false),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(of_edits, [true, false, true]);
+}
+
+#[tokio::test]
+async fn a_loop_that_was_refused_is_told_alike_from_its_record() {
+    let bench = Bench::new(&[]);
+    let replies = || (0..4).map(|_| calls(&[("run", json!({"command": "false"}))])).collect();
+    let (end, first, _) = work(&bench, ToolCalling::Native, replies()).await;
+    let again = Bench { recorder: bench.recorder.continued(), ..bench };
+    let n_events = again.recorder.events().len();
+    let (end_again, second, model) = work(&again, ToolCalling::Native, Vec::new()).await;
+    assert_eq!((end_again, second), (end, first));
+    assert!(model.seen().is_empty());
+    assert_eq!(again.recorder.events().len(), n_events);
 }
 
 #[tokio::test]
@@ -260,7 +309,7 @@ async fn a_command_may_fail_alike_after_every_change() {
 #[tokio::test]
 async fn reading_the_same_thing_for_ever_ends_the_work() {
     let bench = Bench::new(&[("a", "A\n")]);
-    let replies = (0..4).map(|_| calls(&[read("a")])).collect();
+    let replies = (0..7).map(|_| calls(&[read("a")])).collect();
     let (end, ..) = work(&bench, ToolCalling::Native, replies).await;
     assert!(matches!(end, WorkEnd::Looping { .. }), "{end:?}");
 }

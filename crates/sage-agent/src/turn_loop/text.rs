@@ -1,6 +1,5 @@
 //! Takes an answer that calls no tools: edits written into its text, or just words.
 
-use sage_core::CallId;
 use sage_model::ToolCalling;
 use sage_tool::edits;
 
@@ -29,6 +28,11 @@ impl Agent {
         if self.cx.grant.read_only {
             return Ok(Next::End(WorkEnd::Answer(text.to_owned())));
         }
+        // The same answer again fails again: nothing changed in between.
+        if let Some((_, error)) = memory.failed_answer.take_if(|(answer, _)| answer == text) {
+            let error = format!("{error}\nThe same answer was given twice.");
+            return Ok(Next::End(WorkEnd::EditsRefused { error }));
+        }
         // A model with tools that shows code without a name is explaining, not editing.
         let only_file = match reply.calling {
             ToolCalling::Text => conversation.only_file.as_deref(),
@@ -54,6 +58,7 @@ impl Agent {
             }
             Err(error) => error.to_string(),
         };
+        memory.failed_answer = Some((text.to_owned(), error.clone()));
         Ok(retry(conversation, memory, error))
     }
 
@@ -75,9 +80,7 @@ impl Agent {
 
     /// How the model acts that would answer the next request.
     fn next_calling(&self, conversation: &Conversation) -> Result<ToolCalling> {
-        let index = self.calls.n_given().saturating_add(1);
-        let call = CallId { node: self.calls.node().clone(), attempt: self.calls.attempt(), index };
-        Ok(self.model.facts(&self.bare_request(call, conversation))?.tool_calling)
+        Ok(self.model.facts(&self.bare_request(self.calls.peek(), conversation))?.tool_calling)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The checks that look at a plan as a whole, and the defaults that complete its contracts.
 //!
 //! After [`check`] every task has `paths`, a bounded `budget`, known dependencies without cycles, and
-//! no two tasks that could run at the same time may write the same file: such tasks are made
-//! sequential, with a note that the reviewer of the plan sees.
+//! no two tasks that could run at the same time may write the same file of the work tree: such tasks work
+//! in lanes and are merged, or, where there are no lanes, are made sequential. A note tells the reviewer
+//! of the plan.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use sage_graph::Problem as GraphProblem;
 use sage_tool::PathSet;
 
 use super::{Plan, Problem, Task};
+use crate::options::{Lanes, RunOptions};
 use crate::project;
 
 /// What the checks need to know about the run.
@@ -23,8 +25,12 @@ pub struct CheckCx<'a> {
     pub tools: &'a [String],
     /// Files that exist, relative to the project.
     pub files: &'a BTreeSet<String>,
-    /// Model calls that a task may make when its plan does not say.
-    pub default_calls: u32,
+    /// What becomes of tasks that may write the same file.
+    pub lanes: Lanes,
+    /// Turns of one conversation of a task when its plan does not say.
+    pub default_turns: u32,
+    /// Repairs per attempt; model calls that a task may make follow from both.
+    pub max_repairs: u32,
     /// Tokens that a task may use when its plan does not say.
     pub default_tokens: u64,
 }
@@ -49,7 +55,12 @@ pub fn check(plan: &mut Plan, cx: &CheckCx<'_>) -> Result<Vec<String>, Vec<Probl
     if !problems.is_empty() {
         return Err(problems);
     }
-    separate_writers(plan, cx, &mut notes);
+    if cx.lanes == Lanes::Merged {
+        give_lanes(plan, cx, &mut notes);
+    } else {
+        plan.nodes.iter_mut().for_each(|task| task.lane = false);
+        separate_writers(plan, cx, &mut notes);
+    }
     Ok(notes)
 }
 
@@ -201,7 +212,9 @@ fn complete(plan: &mut Plan, cx: &CheckCx<'_>) {
             plan.nodes[index].paths = paths.iter().map(|path| escape_glob(path)).collect();
         }
         let task = &mut plan.nodes[index];
-        task.budget.calls.get_or_insert(cx.default_calls);
+        let turns = task.budget.turns.unwrap_or(cx.default_turns);
+        let calls = RunOptions::calls_for(turns, cx.max_repairs);
+        task.budget.calls.get_or_insert(calls);
         task.budget.tokens.get_or_insert(cx.default_tokens);
         if task.task_complexity_score == 0.0 {
             task.task_complexity_score = complexity(task);
@@ -210,7 +223,7 @@ fn complete(plan: &mut Plan, cx: &CheckCx<'_>) {
 }
 
 /// A file name as a glob that matches only itself.
-fn escape_glob(path: &str) -> String {
+pub(crate) fn escape_glob(path: &str) -> String {
     globset::escape(path)
 }
 
@@ -259,6 +272,26 @@ pub fn globs(patterns: &[String]) -> Option<GlobSet> {
     set.build().ok()
 }
 
+/// Gives tasks that could run at the same time and may write the same file a lane each.
+fn give_lanes(plan: &mut Plan, cx: &CheckCx<'_>, notes: &mut Vec<String>) {
+    let Ok(graph) = plan.compile() else { return };
+    for later in 1..plan.nodes.len() {
+        for earlier in 0..later {
+            let (a, b) = (&plan.nodes[earlier], &plan.nodes[later]);
+            if graph.reaches(&a.id, &b.id) || graph.reaches(&b.id, &a.id) {
+                continue;
+            }
+            let Some(shared) = overlap(a, b, cx) else { continue };
+            notes.push(format!(
+                "{} and {} run in lanes and are merged: both may write {shared}",
+                a.id, b.id
+            ));
+            plan.nodes[earlier].lane = true;
+            plan.nodes[later].lane = true;
+        }
+    }
+}
+
 /// Makes tasks that could run at the same time and may write the same file sequential.
 fn separate_writers(plan: &mut Plan, cx: &CheckCx<'_>, notes: &mut Vec<String>) {
     for later in 1..plan.nodes.len() {
@@ -269,7 +302,11 @@ fn separate_writers(plan: &mut Plan, cx: &CheckCx<'_>, notes: &mut Vec<String>) 
                 continue;
             }
             let Some(shared) = overlap(a, b, cx) else { continue };
-            notes.push(format!("{} waits for {}: both may write {shared}", b.id, a.id));
+            let why = match cx.lanes {
+                Lanes::NoGit => ", and without git they cannot be merged",
+                Lanes::Off | Lanes::Merged => "",
+            };
+            notes.push(format!("{} waits for {}: both may write {shared}{why}", b.id, a.id));
             let before = a.id.clone();
             plan.nodes[later].dependencies.push(before);
         }

@@ -39,12 +39,13 @@ const TASK_FIELDS: &[&str] = &[
     "model",
     "retry",
     "on_unknown",
+    "lane",
     "task_complexity_score",
     "epistemic_flags",
 ];
 /// Fields of earlier plan files that carry state, not contract; read and dropped.
 const RETIRED_FIELDS: &[&str] = &["status", "retry_count", "model_used", "strategy_key"];
-const BUDGET_FIELDS: &[&str] = &["calls", "tokens", "usd", "time_s"];
+const BUDGET_FIELDS: &[&str] = &Limits::NAMES;
 
 /// Reads a plan. `goal` is used where the JSON names none.
 ///
@@ -171,6 +172,7 @@ impl Reader {
             model: self.model(&at("model"), fields.get("model")),
             retry: self.retry(&at("retry"), fields.get("retry")),
             on_unknown: self.on_unknown(&at("on_unknown"), fields.get("on_unknown")),
+            lane: self.lane(&at("lane"), fields.get("lane")),
             task_complexity_score: self
                 .share(&at("task_complexity_score"), fields.get("task_complexity_score")),
             epistemic_flags: self.texts(&at("epistemic_flags"), fields.get("epistemic_flags")),
@@ -320,6 +322,7 @@ impl Reader {
             count
         };
         let calls = count("calls").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let turns = count("turns").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let tokens = count("tokens");
         let time_s = count("time_s");
         let usd = fields.get("usd").filter(|value| !value.is_null()).and_then(|value| {
@@ -332,7 +335,7 @@ impl Reader {
             }
             usd
         });
-        Limits { calls, tokens, usd, time_s }
+        Limits { calls, turns, tokens, usd, time_s }
     }
 
     fn model(&mut self, place: &str, value: Option<&Value>) -> Option<String> {
@@ -375,6 +378,17 @@ impl Reader {
             Some(other) => {
                 self.problem(place, format!("must be retry, ask or fail, found {other:?}"));
                 OnUnknown::Retry
+            }
+        }
+    }
+
+    fn lane(&mut self, place: &str, value: Option<&Value>) -> bool {
+        match value.filter(|_| self.source == Source::File) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(lane)) => *lane,
+            Some(other) => {
+                self.problem(place, format!("must be true or false, found {}", kind_of(other)));
+                false
             }
         }
     }

@@ -4,19 +4,30 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::options::Lanes;
 
 fn files() -> BTreeSet<String> {
     ["src/a.py", "src/b.py", "README.md"].map(str::to_owned).into()
 }
 
 fn completed(json: &Value, source: Source) -> Result<(Plan, Vec<String>), Vec<Problem>> {
+    completed_with(json, source, Lanes::Off)
+}
+
+fn completed_with(
+    json: &Value,
+    source: Source,
+    lanes: Lanes,
+) -> Result<(Plan, Vec<String>), Vec<Problem>> {
     let mut plan = read(json, "the goal", source)?;
     let tools = ["read", "edit", "write", "run"].map(str::to_owned);
     let cx = CheckCx {
         include: &[],
         tools: &tools,
         files: &files(),
-        default_calls: 30,
+        lanes,
+        default_turns: 30,
+        max_repairs: 0,
         default_tokens: 1000,
     };
     let notes = check(&mut plan, &cx)?;
@@ -222,4 +233,42 @@ fn no_json_value_makes_reading_panic() {
         assert!(completed(&value, Source::Model).is_err());
         assert!(completed(&value, Source::File).is_err());
     }
+}
+
+#[test]
+fn tasks_that_may_write_the_same_file_get_lanes_where_there_are_any() {
+    let plan = json!({"nodes": [
+        task("one", &[], "src/a.py"), task("two", &[], "src/a.py"),
+        task("three", &["one"], "src/a.py"), task("four", &[], "src/b.py"),
+    ]});
+    let lanes_of = |lanes| {
+        let (plan, notes) = completed_with(&plan, Source::Model, lanes).unwrap();
+        let nodes = plan.nodes.iter();
+        let in_lanes: Vec<String> =
+            nodes.filter(|task| task.lane).map(|task| task.id.to_string()).collect();
+        (in_lanes.join(" "), notes.join("\n"))
+    };
+    let (in_lanes, notes) = lanes_of(Lanes::Merged);
+    assert_eq!(in_lanes, "one two three");
+    expect![[r#"
+        one and two run in lanes and are merged: both may write src/a.py
+        two and three run in lanes and are merged: both may write src/a.py"#]]
+    .assert_eq(&notes);
+    let (in_lanes, notes) = lanes_of(Lanes::NoGit);
+    assert_eq!(in_lanes, "");
+    expect![[r#"
+        two waits for one: both may write src/a.py, and without git they cannot be merged
+        three waits for two: both may write src/a.py, and without git they cannot be merged"#]]
+    .assert_eq(&notes);
+}
+
+#[test]
+fn a_lane_is_a_persons_to_ask_for_and_not_a_models() {
+    let mut one = task("one", &[], "src/a.py");
+    one["lane"] = json!(true);
+    let plan = json!({"nodes": [one]});
+    let lane = |source, lanes| completed_with(&plan, source, lanes).unwrap().0.nodes[0].lane;
+    assert!(lane(Source::File, Lanes::Merged));
+    assert!(!lane(Source::File, Lanes::Off));
+    assert!(!lane(Source::Model, Lanes::Merged));
 }

@@ -30,8 +30,13 @@ const VOLATILE: &[&str] = &[
     "latency_ms",
     "first_token_ms",
     "sage_version",
+    // Counted on the text before redaction, which only the recorded run saw.
+    "context",
+    // Not in older logs.
+    "turn",
     "options",
     "snapshot",
+    "root",
     "mode",
     "by",
     "source",
@@ -161,18 +166,28 @@ fn repeated(kind: &EventKind) -> Option<Repeated> {
 }
 
 /// A replay has no router, and it is never interrupted or taken up again. The run's own budget is not
-/// that of its replay.
+/// that of its replay. What commands leave in ignored files (caches, times) is no difference; what they do
+/// to all others has events of its own.
 fn is_compared(kind: &EventKind) -> bool {
     !matches!(
         kind,
-        EventKind::Model(ModelEvent::Routed { .. } | ModelEvent::TryFailed { .. })
-            | EventKind::Run(
-                RunEvent::Resumed { .. }
-                    | RunEvent::PlanRefused { .. }
-                    | RunEvent::BudgetReached { node: None, .. }
-            )
-            | EventKind::Workspace(WorkspaceEvent::Undone { .. })
-            | EventKind::Human(_)
+        EventKind::Model(
+            ModelEvent::Routed { .. } | ModelEvent::TryFailed { .. } | ModelEvent::Exceeded { .. }
+        ) | EventKind::Run(
+            RunEvent::Resumed { .. }
+                | RunEvent::Sandboxed { .. }
+                | RunEvent::LimitsChanged { .. }
+                | RunEvent::PlanRefused { .. }
+                | RunEvent::BudgetReached { node: None, .. }
+                | RunEvent::Committed { .. }
+        ) | EventKind::Workspace(
+            WorkspaceEvent::Observed { .. }
+                | WorkspaceEvent::UndoStarted { .. }
+                | WorkspaceEvent::Undone { .. }
+                | WorkspaceEvent::Redone { .. }
+                | WorkspaceEvent::LaneOpened { .. }
+                | WorkspaceEvent::LaneRebased { .. }
+        ) | EventKind::Human(_)
     )
 }
 

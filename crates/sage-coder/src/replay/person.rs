@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sage_core::{
-    Answer, Approval, BlobRef, Decider, Event, EventKind, HumanEvent, Interaction, NodeId,
-    PlanDecision, PlanReview, Question, ReviewedPlan, ToolRequest,
+    Answer, Approval, ApprovalScope, BlobRef, Decider, Event, EventKind, HumanEvent, Interaction,
+    NodeId, PlanDecision, PlanReview, Question, ReviewedPlan, ToolRequest,
 };
 
 /// Answers from the record. What was not asked then is answered like [`sage_core::Silent`] does.
@@ -15,6 +15,11 @@ pub(super) struct Remembered {
     answers: BTreeMap<String, String>,
     /// In the order in which they were asked; the calls of a node come one after another.
     approvals: Mutex<BTreeMap<(NodeId, String), VecDeque<Approval>>>,
+    /// Approvals for the whole run or longer, by tool and what it wanted: parallel tasks may ask in
+    /// another order than they did then.
+    lasting: BTreeMap<(String, String), Approval>,
+    /// Whether a person decided anything then.
+    is_attended: bool,
 }
 
 impl Remembered {
@@ -24,6 +29,8 @@ impl Remembered {
             ReviewedPlan { decision: PlanDecision::Approved, by: Decider::Mode, edited: None };
         let mut answers = BTreeMap::new();
         let mut approvals: BTreeMap<_, VecDeque<_>> = BTreeMap::new();
+        let mut lasting = BTreeMap::new();
+        let mut is_attended = false;
         let mut asked = None;
         for event in events {
             let EventKind::Human(event) = &event.kind else { continue };
@@ -31,6 +38,7 @@ impl Remembered {
                 HumanEvent::PlanReviewed { decision, by, plan: text, edited } => {
                     let text = edited.then(|| get(text)).flatten();
                     let edited = text.and_then(|text| String::from_utf8(text).ok());
+                    is_attended |= *by == Decider::Person;
                     plan = ReviewedPlan { decision: *decision, by: *by, edited };
                 }
                 HumanEvent::Asked { question } => asked = Some(question.clone()),
@@ -39,13 +47,19 @@ impl Remembered {
                         answers.insert(question, answer.clone());
                     }
                 }
-                HumanEvent::ToolReviewed { node, tool, allowed, by, .. } => approvals
-                    .entry((node.clone(), tool.clone()))
-                    .or_default()
-                    .push_back(Approval { allowed: *allowed, by: *by }),
+                // What a rule decided was not asked, and is not asked now.
+                HumanEvent::ToolReviewed { by: Decider::Policy, .. } => {}
+                HumanEvent::ToolReviewed { node, tool, what, allowed, by, scope, .. } => {
+                    let approval = Approval { allowed: *allowed, by: *by, scope: *scope };
+                    is_attended |= *by == Decider::Person;
+                    if *scope != ApprovalScope::Once {
+                        lasting.insert((tool.clone(), what.clone()), approval);
+                    }
+                    approvals.entry((node.clone(), tool.clone())).or_default().push_back(approval);
+                }
             }
         }
-        Self { plan, answers, approvals: Mutex::new(approvals) }
+        Self { plan, answers, approvals: Mutex::new(approvals), lasting, is_attended }
     }
 }
 
@@ -57,8 +71,13 @@ impl Interaction for Remembered {
 
     async fn approve_tool(&self, request: ToolRequest) -> Approval {
         let mut approvals = self.approvals.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasting = self.lasting.get(&(request.tool.clone(), request.what.clone())).copied();
         let next = approvals.get_mut(&(request.node, request.tool)).and_then(VecDeque::pop_front);
-        next.unwrap_or(Approval { allowed: false, by: Decider::Mode })
+        next.or(lasting).unwrap_or(Approval::once(false, Decider::Mode))
+    }
+
+    fn is_attended(&self) -> bool {
+        self.is_attended
     }
 
     async fn ask(&self, question: Question) -> Answer {

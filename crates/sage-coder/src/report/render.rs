@@ -6,7 +6,7 @@ use std::fmt::Write;
 use sage_core::{CheckKind, NodeId, RunOutcome};
 use sage_log::Check;
 
-use super::{Report, TaskReport, outcome_word};
+use super::{Claim, Report, Standing, TaskReport, outcome_word};
 use crate::plan::draw::{self, Marks};
 use crate::verify::BASELINE;
 
@@ -45,6 +45,12 @@ pub fn render(report: &Report, form: Form) -> String {
     if report.outcome != RunOutcome::Planned {
         section(&mut out, "Actions", &actions(report, detail));
     }
+    if report.outcome != RunOutcome::Planned && !report.evidence.is_empty() {
+        section(&mut out, "Evidence", &evidence(report, detail));
+    }
+    if !report.flags.is_empty() {
+        section(&mut out, "Flags", &report.flags.join("\n"));
+    }
     if detail >= Detail::Debug && !report.routing.is_empty() {
         section(&mut out, "Routing", &report.routing.join("\n"));
     }
@@ -52,7 +58,7 @@ pub fn render(report: &Report, form: Form) -> String {
         let diff = if diff.is_empty() { "(no changes)" } else { diff.trim_end() };
         let _ = write!(out, "Diff (dry run: nothing in the work tree was changed)\n{diff}\n\n");
     }
-    section(&mut out, "Outcome", &outcome(report, next_steps));
+    section(&mut out, "Outcome", &outcome(report, detail, next_steps));
     out
 }
 
@@ -120,18 +126,89 @@ fn actions(report: &Report, detail: Detail) -> String {
             file.action, file.path, file.lines_added, file.lines_removed
         ));
     }
-    let telling =
-        |check: &&Check| detail >= Detail::Full || check.kind != CheckKind::Lint || !check.passed;
+    let telling = |check: &&Check| match check.kind {
+        CheckKind::Lint => detail >= Detail::Full || !check.passed,
+        CheckKind::Counter => detail >= Detail::Full,
+        _ => true,
+    };
     lines.extend(report.checks.iter().filter(telling).map(check_line));
+    if let Some(sandbox) = &report.sandbox {
+        match sandbox.on {
+            true if detail >= Detail::Full => lines.push(format!("sandbox  {}", sandbox.how)),
+            true => {}
+            false => lines.push(format!("sandbox  none: {}", sandbox.how)),
+        }
+    }
+    lines.extend(report.approvals.iter().map(|approval| format!("approved {approval}")));
     lines.extend(report.refusals.iter().map(|refusal| format!("refused  {refusal}")));
+    lines.extend(report.commits.iter().map(|made| {
+        let short: String = made.commit.chars().take(10).collect();
+        format!("commit   {short} on {}: {}", made.branch, made.subject)
+    }));
+    lines.extend(report.left_out.iter().map(|path| format!("not committed: {path}")));
     if lines.is_empty() {
         lines.push("nothing was changed and nothing was run".to_owned());
     }
     lines.join("\n")
 }
 
+/// What stands for what: a line per task, or per claim.
+fn evidence(report: &Report, detail: Detail) -> String {
+    let mut lines = Vec::new();
+    for task in &report.evidence {
+        if detail >= Detail::Full {
+            lines.extend(task.claims.iter().map(|claim| claim_line(task.task.as_str(), claim)));
+            continue;
+        }
+        // One word per sort of claim; the worst of each sort is told.
+        let mut told: Vec<&Claim> = Vec::new();
+        for claim in &task.claims {
+            match told.iter_mut().find(|known| known.claim == claim.claim) {
+                Some(known) if weight(known.standing) >= weight(claim.standing) => {}
+                Some(known) => *known = claim,
+                None => told.push(claim),
+            }
+        }
+        let words: Vec<String> =
+            told.iter().map(|claim| format!("{} (#{})", claim_words(claim), claim.seq)).collect();
+        lines.push(format!("{}: {}", task.task, words.join(", ")));
+    }
+    lines.push(format!("#N in full: sage log {} --seq N", report.run));
+    lines.join("\n")
+}
+
+const fn weight(standing: Standing) -> u8 {
+    match standing {
+        Standing::Shown => 0,
+        Standing::NotShown => 1,
+        Standing::Refuted => 2,
+    }
+}
+
+fn claim_words(claim: &Claim) -> String {
+    match claim.standing {
+        Standing::Shown => claim.claim.to_owned(),
+        Standing::NotShown => format!("not shown: {}", claim.claim),
+        Standing::Refuted => format!("refuted: {}", claim.claim),
+    }
+}
+
+fn claim_line(task: &str, claim: &Claim) -> String {
+    let mut facts = Vec::new();
+    facts.extend(claim.n_tests.map(|n| format!("{n} test{}", plural(n))));
+    facts.extend(claim.exit_code.map(|code| format!("exit {code}")));
+    facts.extend(claim.duration_ms.map(seconds));
+    facts.push(claim.look.clone());
+    format!("{task}: {}: {} ({})", claim_words(claim), claim.by, facts.join(", "))
+}
+
 fn check_line(check: &Check) -> String {
-    let word = if check.passed { "passed" } else { "failed" };
+    let word = match (check.kind, check.passed) {
+        // Neither speaks for or against the work.
+        (CheckKind::Counter, _) => "tried",
+        (_, true) => "passed",
+        (_, false) => "failed",
+    };
     let tests = check.n_tests.map(|n| format!("{n} test{}, ", plural(n))).unwrap_or_default();
     let exit = check.exit_code.map(|code| format!("exit {code}, ")).unwrap_or_default();
     let when = match check.node == NodeId::run() {
@@ -139,11 +216,12 @@ fn check_line(check: &Check) -> String {
         true => "after the last task",
         false => check.node.as_str(),
     };
+    let when = if check.in_lane { format!("{when} in its lane") } else { when.to_owned() };
     let seconds = seconds(check.duration_ms);
     format!("{word:<8} {} ({tests}{exit}{seconds}, {when}, log #{})", check.command, check.seq)
 }
 
-fn outcome(report: &Report, next_steps: bool) -> String {
+fn outcome(report: &Report, detail: Detail, next_steps: bool) -> String {
     let mut out = outcome_word(report.outcome).to_owned();
     if !report.reason.is_empty() {
         let _ = write!(out, ": {}", report.reason);
@@ -151,7 +229,7 @@ fn outcome(report: &Report, next_steps: bool) -> String {
     let after = |check: &&Check| !(check.node == NodeId::run() && check.attempt == BASELINE);
     let after: Vec<&Check> = report.checks.iter().filter(after).collect();
     let ran = tests_passed(&after);
-    let judged = after.iter().any(|check| check.kind != CheckKind::Lint);
+    let judged = after.iter().any(|check| check.is_verdict());
     if report.outcome == RunOutcome::Succeeded {
         if ran > 0 {
             let _ = write!(out, ", {ran} test{} passed", plural(ran));
@@ -176,6 +254,11 @@ fn outcome(report: &Report, next_steps: bool) -> String {
         report.usd,
         seconds(report.duration_ms)
     );
+    if report.outcome == RunOutcome::OutOfBudget || detail >= Detail::Full {
+        for line in &report.spending {
+            let _ = write!(out, "\nused by {line}");
+        }
+    }
     if !next_steps {
         return out;
     }
@@ -189,6 +272,15 @@ fn outcome(report: &Report, next_steps: bool) -> String {
         }
         _ => {}
     }
+    if let Some(place) = &report.worktree {
+        let _ = write!(out, "\nit is in {place}");
+        let branch = report.commits.last().map(|commit| commit.branch.as_str());
+        if let Some(branch) = branch {
+            let _ = write!(out, ", on the branch {branch}\nmerge:  git merge {branch}");
+        }
+        let also = branch.map(|branch| format!(" && git branch -D {branch}")).unwrap_or_default();
+        let _ = write!(out, "\ndrop:   git worktree remove --force {place}{also}");
+    }
     if !report.files.is_empty() && !report.dry_run {
         let _ = write!(out, "\nundo:   sage undo {run}");
     }
@@ -200,7 +292,7 @@ fn outcome(report: &Report, next_steps: bool) -> String {
 /// verification has them all, so other commands count only where there is none.
 fn tests_passed(checks: &[&Check]) -> u64 {
     let mut last: BTreeMap<(bool, &str), &Check> = BTreeMap::new();
-    for check in checks {
+    for check in checks.iter().filter(|check| check.is_verdict()) {
         last.insert((check.kind == CheckKind::Project, &check.command), check);
     }
     let ran = |of_project: bool| -> u64 {

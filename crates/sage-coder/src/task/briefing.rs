@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use sage_agent::Prompt;
+use sage_agent::{Conversation, Parts, Prompt};
 use sage_core::{AgentRole, CallId, NodeId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +20,12 @@ const MAX_FILE_CHARS: usize = 24_000;
 
 /// Content of all files that are shown up front, in characters.
 const MAX_SHOWN_CHARS: usize = 60_000;
+
+/// The part of a window that may be taken by them.
+const SHOWN_SHARE: usize = 3;
+
+/// Characters of one token, as they are estimated, rounded down.
+const CHARS_PER_TOKEN: usize = 3;
 
 /// Paths of the project that are listed up front.
 const MAX_LISTED: usize = 120;
@@ -41,6 +47,19 @@ pub(super) struct Briefing {
     pub handovers: Vec<(NodeId, String)>,
     /// Languages and commands of the project.
     pub project: ProjectFacts,
+}
+
+impl Briefing {
+    /// The rules that a role is given.
+    pub fn rules_of(&self, role: AgentRole) -> &str {
+        self.rules.iter().find(|(of, _)| *of == role).map_or("", |(_, text)| text.as_str())
+    }
+}
+
+/// The first message of a conversation, with what it is made of.
+pub(super) struct Assignment {
+    pub text: String,
+    pub parts: Parts,
 }
 
 /// Name under which a finished task's words for its dependents are gathered.
@@ -113,10 +132,13 @@ impl Attempt {
 
     /// Current text of the given files, each and together bounded.
     pub(super) fn texts(&self, paths: impl Iterator<Item = String>) -> Vec<(String, String)> {
-        let mut left = MAX_SHOWN_CHARS;
+        let mut left = self.max_shown_chars();
         let mut texts = Vec::new();
         for path in paths {
             let Ok(work_path) = self.cx.workspace.resolve(&path) else { continue };
+            if !self.cx.wiring.policy.may_read(work_path.as_str()) {
+                continue;
+            }
             let Ok(bytes) = self.cx.workspace.read(&work_path) else { continue };
             if bytes.contains(&0) {
                 continue;
@@ -153,18 +175,18 @@ impl Attempt {
 
     /// Standing instructions for a conversation of this task.
     pub(super) fn system(&self, role: AgentRole, briefing: &Briefing) -> String {
-        let rules = briefing.rules.iter().find(|(of, _)| *of == role).map(|(_, text)| text.clone());
         Prompt {
             role,
             instructions: instructions(role).to_owned(),
-            rules: rules.unwrap_or_default(),
+            rules: briefing.rules_of(role).to_owned(),
             project: briefing.project.describe(),
         }
         .text()
     }
 
-    /// The task in words, for the first message of a conversation.
-    pub(super) fn assignment(&self, briefing: &Briefing, files: &[(String, String)]) -> String {
+    /// The task in words, for the first message of a conversation. What is the same for all of its
+    /// conversations comes first.
+    pub(super) fn assignment(&self, briefing: &Briefing, files: &[(String, String)]) -> Assignment {
         let task = &self.task;
         let mut out = format!(
             "task: {}\ngoal of the whole run: {}\n\n{}\n",
@@ -181,28 +203,76 @@ impl Attempt {
             let names: Vec<String> = task.target_files.iter().map(name).collect();
             out.push_str(&format!("\nfiles of this task: {}\n", names.join(", ")));
         }
+        if let Some(paths) = self.paths_beyond_files() {
+            out.push_str(&format!("\nonly these paths may change: {paths}\n"));
+        }
         if !task.commands().is_empty() {
             out.push_str("\nthe program will run, and these must exit 0:\n");
             for command in task.commands() {
                 out.push_str(&format!("  {command}\n"));
             }
         }
+        let mut memory = String::new();
         for (node, text) in briefing.handovers.iter().filter(|(_, text)| !text.is_empty()) {
-            out.push_str(&format!("\n{node} is done and says: {text}\n"));
+            memory.push_str(&format!("\n{node} is done and says: {text}\n"));
         }
+        let mut shown = String::new();
         for (path, text) in files {
-            out.push_str(&format!("\n<file path=\"{path}\">\n{text}"));
+            shown.push_str(&format!("\n<file path=\"{path}\">\n{text}"));
             if !text.ends_with('\n') {
-                out.push('\n');
+                shown.push('\n');
             }
-            out.push_str("</file>\n");
+            shown.push_str("</file>\n");
         }
         if briefing.n_files > 0 {
             let more = briefing.n_files.saturating_sub(briefing.listing.len());
             let more = if more > 0 { format!("\n({more} more)") } else { String::new() };
-            out.push_str(&format!("\nrepository files:\n{}{more}\n", briefing.listing.join("\n")));
+            shown
+                .push_str(&format!("\nrepository files:\n{}{more}\n", briefing.listing.join("\n")));
         }
-        out
+        let parts = Parts::of("", &memory, &shown);
+        Assignment { text: out + &memory + &shown, parts }
+    }
+
+    /// The paths that the task may change, where its declared files do not say it already.
+    fn paths_beyond_files(&self) -> Option<String> {
+        const MAX_NAMED: usize = 20;
+        let task = &self.task;
+        let declared = |path: &&String| {
+            task.target_files.iter().any(|file| crate::plan::check::escape_glob(file) == **path)
+        };
+        let is_told = task.paths.iter().all(|path| declared(&path));
+        let named: Vec<&str> = task.paths.iter().take(MAX_NAMED).map(String::as_str).collect();
+        (task.writes() && !is_told).then(|| named.join(", "))
+    }
+
+    /// A conversation that begins with this.
+    pub(super) fn conversation(
+        &self,
+        role: AgentRole,
+        briefing: &Briefing,
+        assignment: Assignment,
+    ) -> Conversation {
+        let rules = Parts::of(briefing.rules_of(role), "", "").rules;
+        let parts = Parts { rules, ..assignment.parts };
+        let conversation =
+            Conversation::new(self.system(role, briefing), assignment.text).made_of(parts);
+        match self.task.target_files.as_slice() {
+            [only] => conversation.about(only.clone()),
+            _ => conversation,
+        }
+    }
+
+    /// Characters of files that a conversation of this task begins with: bounded, and a part of the window
+    /// of the smallest model that may work on it.
+    pub(super) fn max_shown_chars(&self) -> usize {
+        let roles = [self.task.assigned_agent, AgentRole::Debugger];
+        let windows = roles.into_iter().filter_map(|role| {
+            let facts = crate::planner::facts_for(&*self.cx.model, &self.task, role)?;
+            usize::try_from(facts.context_tokens).ok()
+        });
+        let room = windows.min().unwrap_or(usize::MAX).saturating_mul(CHARS_PER_TOKEN);
+        MAX_SHOWN_CHARS.min(room / SHOWN_SHARE)
     }
 
     /// Journals a value that this program computes from the world.

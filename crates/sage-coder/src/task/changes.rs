@@ -55,17 +55,20 @@ impl Attempt {
 
     /// State of each file before the attempt first touched it.
     pub(super) fn first_states(&self) -> BTreeMap<String, Option<FileState>> {
-        net::first_states(&self.cx, &|call| self.made(call))
+        match self.is_in_lane() {
+            true => net::first_states_in_lane(&self.cx, (&self.task.id, self.number)),
+            false => net::first_states(&self.cx, &|call| self.made(call)),
+        }
     }
 
     /// Whether a call is one of this attempt.
-    fn made(&self, call: &CallId) -> bool {
+    pub(super) fn made(&self, call: &CallId) -> bool {
         call.node == self.task.id && call.attempt == self.number
     }
 
     fn compute_changes(&self) -> Result<Changes> {
         let mut changes = Changes::default();
-        for file in net::changes(&self.cx, &|call| self.made(call))? {
+        for file in net::since(&self.cx, self.first_states())? {
             changes.diff.push_str(&file.diff);
             changes.files.push(Changed {
                 path: file.path,
@@ -75,7 +78,9 @@ impl Attempt {
                 lines_removed: file.lines_removed,
             });
         }
-        changes.diff = sage_core::head_and_tail(&changes.diff, MAX_DIFF_CHARS);
+        // A repair sees it beside the files.
+        let max_chars = MAX_DIFF_CHARS.min(self.max_shown_chars() / 2);
+        changes.diff = sage_core::head_and_tail(&changes.diff, max_chars);
         Ok(changes)
     }
 }

@@ -191,13 +191,13 @@ impl Attempt {
     }
 
     /// The commands that verify the project as a whole.
-    fn own_commands(&self, briefing: &Briefing) -> Vec<String> {
+    pub(super) fn own_commands(&self, briefing: &Briefing) -> Vec<String> {
         self.cx.options.verify.clone().unwrap_or_else(|| briefing.project.verify_lines())
     }
 
     /// The project's own verification judges a task only when every other task is done before it:
     /// others may be at work in the same tree, or write the tests of what this one writes.
-    fn has_the_last_word(&self) -> bool {
+    pub(super) fn has_the_last_word(&self) -> bool {
         let is_before = |other: &Task| {
             other.id == self.task.id
                 || self.plan.compile().is_ok_and(|graph| graph.reaches(&other.id, &self.task.id))

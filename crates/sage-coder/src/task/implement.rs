@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sage_agent::{Agent, Conversation, Progressed, TurnLimits, WorkEnd};
+use sage_agent::{Agent, Progressed, TurnLimits, WorkEnd};
 use sage_core::{AgentRole, RouteFeatures};
 use sage_tool::{Grant, PathSet};
 
@@ -19,6 +19,19 @@ pub(super) struct Written {
     pub summary: String,
     /// Why the conversation ended early, if it did; for the repair and the report.
     pub trouble: Option<String>,
+    /// Whether it ended because the model went in circles.
+    pub has_looped: bool,
+}
+
+impl Written {
+    /// The failure, with why the conversation had ended early.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        let why = self.trouble.as_deref().and_then(|trouble| trouble.lines().next());
+        match why.filter(|why| !failure.summary.contains(why)) {
+            Some(why) => Failure { summary: format!("{}; {why}", failure.summary), ..failure },
+            None => failure,
+        }
+    }
 }
 
 impl Attempt {
@@ -30,7 +43,7 @@ impl Attempt {
             return Ok(Written::default());
         }
         let assignment = self.assignment(briefing, &briefing.files);
-        let mut conversation = self.conversation(self.system(role, briefing), assignment);
+        let mut conversation = self.conversation(role, briefing, assignment);
         let agent = self.agent(role, self.grant_to_implement()?, 0);
         let new_files: BTreeSet<String> = self
             .task
@@ -48,14 +61,6 @@ impl Attempt {
         Ok(written(end))
     }
 
-    fn conversation(&self, system: String, message: String) -> Conversation {
-        let conversation = Conversation::new(system, message);
-        match self.task.target_files.as_slice() {
-            [only] => conversation.about(only.clone()),
-            _ => conversation,
-        }
-    }
-
     /// A fresh conversation about a failed check.
     pub(super) async fn repair(
         &self,
@@ -66,13 +71,14 @@ impl Attempt {
     ) -> Result<Written> {
         let files = self.files_for_repair(failure, changes).await?;
         let role = AgentRole::Debugger;
-        let mut message = self.assignment(briefing, &files);
+        let mut assignment = self.assignment(briefing, &files);
+        let message = &mut assignment.text;
         if !changes.diff.is_empty() {
             message.push_str(&format!("\nthe change so far:\n{}\n", changes.diff));
         }
         message
             .push_str(&format!("\nit is not done yet: {}\n{}\n", failure.summary, failure.detail));
-        let mut conversation = self.conversation(self.system(role, briefing), message);
+        let mut conversation = self.conversation(role, briefing, assignment);
         let agent = self.agent(role, self.grant()?, repairs);
         let end = agent.work(&mut conversation, &|_| false).await?;
         Ok(written(end))
@@ -117,6 +123,12 @@ impl Attempt {
         Ok(Grant { paths: PathSet::new(&own)?.within(grant.paths.clone()), ..grant })
     }
 
+    /// Turns of one conversation. From the plan and the run's options, not from what is left of a budget:
+    /// what the model reads of it has to be the same when the run is taken up.
+    fn max_turns(&self) -> u32 {
+        self.task.budget.turns.unwrap_or(self.cx.options.max_turns)
+    }
+
     /// An agent of this attempt; `failures` counts the failed tries so far.
     pub(super) fn agent(&self, role: AgentRole, grant: Grant, failures: u32) -> Agent {
         Agent {
@@ -134,22 +146,23 @@ impl Attempt {
             },
             fixed_model: self.task.model.clone(),
             temperature: None,
-            limits: TurnLimits { max_turns: self.cx.options.max_turns, ..TurnLimits::DEFAULT },
+            limits: TurnLimits { max_turns: self.max_turns(), ..TurnLimits::DEFAULT },
         }
     }
 }
 
 fn written(end: WorkEnd) -> Written {
     match end {
-        WorkEnd::Finished { summary } => Written { summary, trouble: None },
-        WorkEnd::Answer(text) => Written { summary: text, trouble: None },
+        WorkEnd::Finished { summary } => Written { summary, ..Written::default() },
+        WorkEnd::Answer(text) => Written { summary: text, ..Written::default() },
         WorkEnd::Stopped => Written::default(),
         WorkEnd::TurnsUsedUp => Written {
             trouble: Some("the conversation used up its turns without finishing".to_owned()),
             ..Written::default()
         },
         WorkEnd::Looping { what } => Written {
-            trouble: Some(format!("the model repeated a failing call: {what}")),
+            has_looped: true,
+            trouble: Some(format!("stopped: looped on {what}")),
             ..Written::default()
         },
         WorkEnd::EditsRefused { error } => Written {

@@ -1,13 +1,13 @@
 //! Judging a change with a model, when deterministic checks leave something to decide.
 
-use sage_agent::Conversation;
-use sage_core::AgentRole;
+use sage_agent::{Conversation, Parts};
+use sage_core::{AgentRole, Tampering};
 use sage_model::ResponseSchema;
 use serde_json::{Value, json};
 
 use super::briefing::Briefing;
 use super::changes::Changes;
-use super::{Attempt, Failure};
+use super::{Attempt, Failure, bent};
 use crate::error::Result;
 
 /// How often the reviewer is asked for a usable verdict.
@@ -56,24 +56,38 @@ impl Attempt {
             || changes.lines_touched() >= LARGE_CHANGE_LINES
     }
 
+    /// Puts a change in front of the reviewer, with what the program found about it.
+    pub(super) fn review_conversation(
+        &self,
+        briefing: &Briefing,
+        diff: &str,
+        findings: &str,
+    ) -> Conversation {
+        let subject = format!(
+            "task: {}\n{}\n{findings}\nThe change:\n{diff}",
+            self.task.id, self.task.description
+        );
+        let system = self.system(AgentRole::Reviewer, briefing);
+        let parts = Parts::of(briefing.rules_of(AgentRole::Reviewer), "", diff);
+        Conversation::new(system, subject).made_of(parts)
+    }
+
     /// Asks the reviewer; a verdict of `fail` names what to repair.
     pub(super) async fn review(
         &self,
         briefing: &Briefing,
         changes: &Changes,
+        findings: &[Tampering],
     ) -> Result<Option<Failure>> {
         let diff = match self.task.assigned_agent {
             AgentRole::Reviewer => self.diff_of_dependencies(changes).await?,
             _ => changes.diff.clone(),
         };
-        let subject =
-            format!("task: {}\n{}\n\nThe change:\n{diff}", self.task.id, self.task.description);
-        let system = self.system(AgentRole::Reviewer, briefing);
-        let mut conversation = Conversation::new(system, subject);
+        let findings = bent::for_reviewer(findings);
+        let mut conversation = self.review_conversation(briefing, &diff, &findings);
         let agent = self.agent(AgentRole::Reviewer, self.reading()?, 0);
-        let schema = ResponseSchema { name: "verdict".to_owned(), schema: verdict_schema() };
-        let asked =
-            agent.ask_json(&mut conversation, Some(&schema), &read_verdict, MAX_TRIES).await;
+        let schema = Some(&verdict());
+        let asked = agent.ask_json(&mut conversation, schema, &read_verdict, MAX_TRIES).await;
         let issues = match asked {
             Ok(answer) => answer.value,
             Err(sage_agent::Error::NoValidJson(failure)) => {
@@ -109,6 +123,11 @@ impl Attempt {
             .await?;
         Ok(format!("{}{}", value.as_str().unwrap_or_default(), own.diff))
     }
+}
+
+/// The shape of a verdict.
+pub(super) fn verdict() -> ResponseSchema {
+    ResponseSchema { name: "verdict".to_owned(), schema: verdict_schema() }
 }
 
 fn verdict_schema() -> Value {

@@ -13,11 +13,16 @@ impl Attempt {
         // Who keeps a failed task's changes keeps those of its last attempt: each one starts afresh.
         let is_last =
             self.number >= self.task.retry.attempts || !sage_engine::can_be_tried_again(error);
-        if self.cx.options.keep_failed && is_last {
+        // What a lane holds is nobody's but the task's; what it could not merge is in no tree to keep.
+        if self.cx.options.keep_failed && is_last && !self.task.lane {
             return Ok(0);
         }
-        let (store, workspace) = (&self.cx.snapshots, &self.cx.workspace);
-        let targets = store.differing(workspace, self.first_states())?;
+        let cx = self.tree.as_ref().unwrap_or(&self.cx);
+        let (store, workspace) = (&cx.snapshots, &cx.workspace);
+        let targets = match self.had_lane() {
+            true => self.left_of_merge(cx)?,
+            false => store.differing(workspace, self.first_states())?,
+        };
         if targets.is_empty() {
             return Ok(0);
         }

@@ -22,7 +22,7 @@ pub(super) async fn verify(cx: &Arc<RunCx>, commands: Vec<Runnable>) -> Result<(
         failed_checks(&events, BASELINE, &get).any(|(known, _)| known == command.shown)
     };
     // Also when an earlier process has come this far: it may have been killed before it tidied up.
-    let copy = Copy(cx.wiring.temp.join(format!("sage-before-{}", cx.run())));
+    let copy = Copy(cx.wiring.temp.join(format!("{}{}", overlay::BEFORE, cx.run())));
     if commands.iter().all(is_known) {
         return Ok(());
     }

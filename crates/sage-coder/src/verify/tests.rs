@@ -49,6 +49,7 @@ fn passed(index: u32, command: &str) -> EventKind {
         duration_ms: 1,
         output: BlobRef::of(b""),
         reason: String::new(),
+        in_lane: false,
     }
     .into()
 }

@@ -35,10 +35,21 @@ pub struct Check {
     pub output: BlobRef,
     /// Why it did not pass; empty when it did.
     pub reason: String,
+    /// Whether it ran in the task's lane, not in the work tree.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_lane: bool,
     /// Its event.
     pub seq: Seq,
     /// When.
     pub at_ms: u64,
+}
+
+impl Check {
+    /// Whether it judges the work itself, and not its form or its tests.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        !matches!(self.kind, CheckKind::Lint | CheckKind::Counter)
+    }
 }
 
 impl Projection for Evidence {
@@ -57,6 +68,7 @@ impl Projection for Evidence {
             duration_ms,
             output,
             reason,
+            in_lane,
         }) = &event.kind
         else {
             return;
@@ -73,6 +85,7 @@ impl Projection for Evidence {
             duration_ms: *duration_ms,
             output: output.clone(),
             reason: reason.clone(),
+            in_lane: *in_lane,
             seq: event.seq,
             at_ms: event.at_ms,
         };
@@ -88,11 +101,12 @@ impl Projection for Evidence {
 }
 
 impl Evidence {
-    /// The last result of each command of each task, leaving linters out: what verified the run. The
+    /// The last result of each command of each task, leaving out linters and runs that only show what
+    /// tests are worth: what verified the run. The
     /// state before the run counts as its first attempt, whenever it was looked at.
     pub(super) fn verdicts(&self) -> Vec<&Check> {
         let mut verdicts: Vec<&Check> = Vec::new();
-        for check in self.0.iter().filter(|check| check.kind != CheckKind::Lint) {
+        for check in self.0.iter().filter(|check| check.is_verdict()) {
             let is_same = |earlier: &&mut &Check| {
                 earlier.node == check.node && earlier.command == check.command
             };

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sage_core::{CallId, Event, EventKind, FileState, NodeId, WorkspaceEvent};
+use sage_core::{CallId, Event, EventKind, FileState, NodeId, Seq, WorkspaceEvent};
 use serde::Serialize;
 
 use super::Projection;
@@ -15,10 +15,13 @@ use super::Projection;
 pub struct Files {
     /// Changes by path, in order.
     changes: BTreeMap<String, Vec<Change>>,
+    /// The changes as they were before each undo that is still in force.
+    undone: Vec<BTreeMap<String, Vec<Change>>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Change {
+    seq: Seq,
     call: CallId,
     before: Option<FileState>,
     after: Option<FileState>,
@@ -68,14 +71,25 @@ pub enum ChangeKind {
     Deleted,
 }
 
+impl Change {
+    fn is_same(&self, other: &Self) -> bool {
+        let facts = |change: &Self| {
+            let Self { call, before, after, lines_added, lines_removed, .. } = change.clone();
+            (call, before, after, lines_added, lines_removed)
+        };
+        facts(self) == facts(other)
+    }
+}
+
 impl Projection for Files {
     type View = FilesView;
 
     fn apply(&mut self, event: &Event) {
-        let EventKind::Workspace(event) = &event.kind else { return };
+        let (seq, EventKind::Workspace(event)) = (event.seq, &event.kind) else { return };
         match event {
             WorkspaceEvent::Changed { call, path, before, after, lines_added, lines_removed } => {
                 let change = Change {
+                    seq,
                     call: call.clone(),
                     before: before.clone(),
                     after: after.clone(),
@@ -84,7 +98,7 @@ impl Projection for Files {
                 };
                 let changes = self.changes.entry(path.clone()).or_default();
                 // A call that is taken up again announces the same change again.
-                if !changes.contains(&change) {
+                if !changes.iter().any(|known| known.is_same(&change)) {
                     changes.push(change);
                 }
             }
@@ -97,12 +111,29 @@ impl Projection for Files {
                     }
                 }
             }
-            WorkspaceEvent::Undone { paths } => {
+            WorkspaceEvent::Undone { paths, from, .. } => {
+                self.undone.push(self.changes.clone());
                 for path in paths {
-                    self.changes.remove(path);
+                    if let Some(changes) = self.changes.get_mut(path) {
+                        changes.retain(|change| from.is_some_and(|from| change.seq < from));
+                    }
                 }
             }
-            WorkspaceEvent::Snapshotted { .. } | WorkspaceEvent::Checked { .. } => {}
+            WorkspaceEvent::Redone { .. } => {
+                if let Some(changes) = self.undone.pop() {
+                    self.changes = changes;
+                }
+            }
+            WorkspaceEvent::Snapshotted { .. }
+            | WorkspaceEvent::Observed { .. }
+            | WorkspaceEvent::UndoStarted { .. }
+            | WorkspaceEvent::Checked { .. }
+            | WorkspaceEvent::TestsWeighed { .. }
+            | WorkspaceEvent::TestsCompared { .. }
+            | WorkspaceEvent::LaneOpened { .. }
+            | WorkspaceEvent::LaneChanged { .. }
+            | WorkspaceEvent::LaneRebased { .. }
+            | WorkspaceEvent::LaneMerged { .. } => {}
         }
     }
 

@@ -156,7 +156,9 @@ impl RunStatus {
                 view.n_tasks = *n_tasks;
                 view.phase = RunPhase::Reviewing;
             }
-            RunEvent::PlanRefused { .. } => {}
+            RunEvent::PlanRefused { .. } | RunEvent::Sandboxed { .. } => {}
+            // A budget that was nearly used up may no longer be.
+            RunEvent::LimitsChanged { .. } => view.budget_warnings.clear(),
             RunEvent::Resumed { .. } => {
                 let interrupted =
                     view.nodes.iter().filter(|node| node.state == NodeState::Interrupted);
@@ -172,6 +174,7 @@ impl RunStatus {
                     (Some(_), false) => RunPhase::Executing,
                 };
             }
+            RunEvent::Committed { .. } => {}
             RunEvent::BudgetReached { .. } => {
                 view.budget_warnings.push(crate::describe::of_run(event));
             }

@@ -126,6 +126,7 @@ fn checked(call: CallId, command: &str, passed: bool) -> EventKind {
         duration_ms: 1_500,
         output: blob("output"),
         reason: if passed { String::new() } else { "1 test failed".into() },
+        in_lane: false,
     }
     .into()
 }

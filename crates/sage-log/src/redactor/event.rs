@@ -2,7 +2,8 @@
 //! does not compile until somebody decides whether it is text or an id.
 
 use sage_core::{
-    EventKind, Finish, HumanEvent, ModelEvent, NodeEvent, RunEvent, ToolEvent, WorkspaceEvent,
+    EventKind, Finish, HumanEvent, ModelEvent, NodeEvent, RunEvent, Tampering, ToolEvent,
+    WorkspaceEvent,
 };
 use serde_json::Value;
 
@@ -33,7 +34,12 @@ impl Redactor {
             RunEvent::Planned { plan: _, n_tasks: _, source: _, notes } => self.texts(notes),
             RunEvent::PlanRefused { answer: _, errors } => self.texts(errors),
             RunEvent::Resumed { sage_version: _, changed_files: _ } => {}
+            RunEvent::Sandboxed { on: _, how } => self.text(how),
             RunEvent::BudgetReached { node: _, limit: _, allowed: _, used: _, exhausted: _ } => {}
+            RunEvent::LimitsChanged { limits: _, before: _ } => {}
+            RunEvent::Committed { branch: _, commit: _, node: _, subject, left_out: _ } => {
+                self.text(subject);
+            }
             RunEvent::Finished { outcome: _, exit_code: _, reason } => self.text(reason),
         }
     }
@@ -65,7 +71,14 @@ impl Redactor {
                     self.text(unavailable);
                 }
             }
-            ModelEvent::Called { call: _, role: _, request: _ } => {}
+            ModelEvent::Called { call: _, role: _, request: _, turn: _, context: _ }
+            | ModelEvent::Exceeded {
+                call: _,
+                reserved_tokens: _,
+                used_tokens: _,
+                reserved_usd: _,
+                used_usd: _,
+            } => {}
             ModelEvent::TryFailed { call: _, model: _, provider: _, error, retry_in_ms: _ } => {
                 self.text(error);
             }
@@ -99,6 +112,10 @@ impl Redactor {
                 self.text(tool);
                 self.text(summary);
             }
+            ToolEvent::Repeated { call: _, tool, summary, n_times: _, grade: _ } => {
+                self.text(tool);
+                self.text(summary);
+            }
             ToolEvent::Refused { call: _, tool, summary, reason, result: _ } => {
                 self.text(tool);
                 self.text(summary);
@@ -110,9 +127,21 @@ impl Redactor {
     fn redact_human(&self, event: &mut HumanEvent) {
         match event {
             HumanEvent::PlanReviewed { decision: _, by: _, plan: _, edited: _ } => {}
-            HumanEvent::ToolReviewed { node: _, tool, what, allowed: _, by: _ } => {
+            HumanEvent::ToolReviewed {
+                node: _,
+                tool,
+                what,
+                allowed: _,
+                by: _,
+                call: _,
+                rule,
+                scope: _,
+                keys,
+            } => {
                 self.text(tool);
                 self.text(what);
+                self.text(rule);
+                keys.iter_mut().for_each(|key| self.text(key));
             }
             HumanEvent::Asked { question } => self.text(question),
             HumanEvent::Answered { answer } => self.text(answer),
@@ -127,6 +156,7 @@ impl Redactor {
                 snapshot: _,
                 n_files: _,
                 not_covered: _,
+                root: _,
             }
             | WorkspaceEvent::Changed {
                 call: _,
@@ -136,8 +166,44 @@ impl Redactor {
                 lines_added: _,
                 lines_removed: _,
             }
+            | WorkspaceEvent::LaneChanged {
+                call: _,
+                path: _,
+                before: _,
+                after: _,
+                lines_added: _,
+                lines_removed: _,
+            }
+            | WorkspaceEvent::LaneOpened { node: _, attempt: _, path: _, snapshot: _ }
+            | WorkspaceEvent::LaneRebased {
+                node: _,
+                attempt: _,
+                round: _,
+                snapshot: _,
+                bases: _,
+            }
             | WorkspaceEvent::RolledBack { node: _, attempt: _, paths: _ }
-            | WorkspaceEvent::Undone { paths: _ } => {}
+            | WorkspaceEvent::Observed {
+                call: _,
+                root: _,
+                before: _,
+                after: _,
+                n_changed: _,
+                seen: _,
+                n_put_back: _,
+            }
+            | WorkspaceEvent::UndoStarted { before: _, redo: _ }
+            | WorkspaceEvent::Undone { paths: _, from: _, some: _, before: _, after: _ }
+            | WorkspaceEvent::Redone { paths: _, before: _, after: _ } => {}
+            WorkspaceEvent::LaneMerged {
+                node: _,
+                attempt: _,
+                round: _,
+                merged: _,
+                paths: _,
+                conflicts: _,
+                reason,
+            } => self.text(reason),
             WorkspaceEvent::Checked {
                 node: _,
                 attempt: _,
@@ -150,9 +216,38 @@ impl Redactor {
                 duration_ms: _,
                 output: _,
                 reason,
+                in_lane: _,
             } => {
                 self.text(command);
                 self.text(reason);
+            }
+            WorkspaceEvent::TestsWeighed {
+                node: _,
+                attempt: _,
+                round: _,
+                subject,
+                n_tests: _,
+                worth: _,
+                call: _,
+                detail,
+            } => {
+                self.text(subject);
+                self.text(detail);
+            }
+            WorkspaceEvent::TestsCompared {
+                node: _,
+                attempt: _,
+                round: _,
+                n_files: _,
+                findings,
+            } => {
+                for Tampering { kind: _, severity: _, path: _, line: _, before, after, excuse } in
+                    findings
+                {
+                    self.text(before);
+                    self.text(after);
+                    self.text(excuse);
+                }
             }
         }
     }

@@ -310,6 +310,8 @@ fn a_later_process_is_told_what_came_of_each_call() {
             call,
             role: AgentRole::Coder,
             request: request.clone(),
+            turn: false,
+            context: None,
         })
     };
     for event in [

@@ -102,7 +102,14 @@ fn runs_are_listed_newest_first_whatever_state_they_are_in() {
     let log = create(&runs, "undone", 3_500);
     log.emit(started()).unwrap();
     log.emit(finished(RunOutcome::Succeeded)).unwrap();
-    log.emit(WorkspaceEvent::Undone { paths: vec![] }.into()).unwrap();
+    let undone = WorkspaceEvent::Undone {
+        paths: vec![],
+        from: None,
+        some: false,
+        before: None,
+        after: None,
+    };
+    log.emit(undone.into()).unwrap();
     drop(log);
     create(&runs, "empty", 4_000);
     let live = create(&runs, "live", 5_000);

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sage_core::{Clock, Event, EventKind, Limits, ModelEvent, NodeEvent, NodeId, RunEvent, Spent};
+use sage_core::{
+    CallId, Clock, Event, EventKind, Limits, ModelEvent, NodeEvent, NodeId, RunEvent, Spent,
+};
 
-use crate::ChatResponse;
+use crate::tokens::Calibration;
+use crate::{ChatRequest, ChatResponse};
 
 /// The share of a limit at which it is announced.
 pub const WARN_AT: f64 = 0.8;
@@ -25,6 +28,11 @@ struct State {
     told: BTreeSet<(Option<NodeId>, &'static str, bool)>,
     /// The last event of the past, to tell working time from the time between two processes.
     last_at_ms: Option<u64>,
+    /// Calls of earlier processes that were begun and have no end on record so far: whether each is a
+    /// turn, and the estimate of its prompt.
+    begun: BTreeMap<CallId, (bool, u64)>,
+    /// How far estimates are below what providers count.
+    calibration: Calibration,
 }
 
 #[derive(Default, Clone)]
@@ -82,16 +90,27 @@ impl Ledger {
             EventKind::Node(NodeEvent::Finished { node, .. }) => {
                 state.nodes.entry(node.clone()).or_default().was_busy = false;
             }
-            EventKind::Model(ModelEvent::Answered { call, usage, usd, .. }) => {
-                let spent = Spent { calls: 1, tokens: usage.total(), usd: *usd };
-                state.spend(&call.node, &spent);
+            EventKind::Model(ModelEvent::Called { call, turn, context, .. }) => {
+                let estimate = context.map_or(0, |context| context.prompt());
+                if state.begun.insert(call.clone(), (*turn, estimate)).is_some() {
+                    state.spend(&call.node, &ONE_CALL);
+                }
+            }
+            EventKind::Model(ModelEvent::Answered { call, model, usage, usd, .. }) => {
+                let (is_turn, estimate) = state.begun.remove(call).unwrap_or_default();
+                state.calibration.observe(model, estimate, usage);
+                let (turns, tokens) = (u32::from(is_turn), usage.total());
+                state.spend(&call.node, &Spent { calls: 1, turns, tokens, usd: *usd });
             }
             EventKind::Model(ModelEvent::Failed { call, .. }) => {
-                state.spend(&call.node, &Spent { calls: 1, ..Spent::default() });
+                state.begun.remove(call);
+                state.spend(&call.node, &ONE_CALL);
             }
-            EventKind::Run(RunEvent::BudgetReached { node, limit, exhausted, .. }) => {
-                let known = ["calls", "tokens", "usd", "time_s"].into_iter().find(|l| l == limit);
-                if let Some(limit) = known {
+            EventKind::Run(RunEvent::BudgetReached { node, limit, allowed, exhausted, .. }) => {
+                let known = Limits::NAMES.into_iter().find(|l| l == limit);
+                // What was told of another limit than today's has to be told again.
+                let of_run = |name| state.run.limit(name) == Some(*allowed);
+                if let Some(limit) = known.filter(|limit| node.is_some() || of_run(*limit)) {
                     state.told.insert((node.clone(), limit, *exhausted));
                 }
             }
@@ -109,6 +128,22 @@ impl Ledger {
     #[must_use]
     pub fn spent_by(&self, node: &NodeId) -> Spent {
         self.lock().nodes.get(node).map(|account| account.spent).unwrap_or_default()
+    }
+
+    /// What of tokens and money a provider counts more than was set aside for a call, if a limit on
+    /// either holds for it.
+    pub(super) fn excess_of(&self, reservation: &Reservation, spent: &Spent) -> bool {
+        let state = self.lock();
+        let of_node = state.nodes.get(&reservation.node).map(|account| account.limits);
+        [Some(state.run.limits), of_node].into_iter().flatten().any(|limits| {
+            (limits.tokens.is_some() && spent.tokens > reservation.worst.tokens)
+                || (limits.usd.is_some() && spent.usd > reservation.worst.usd + SLACK_USD)
+        })
+    }
+
+    /// What the provider will count at most for a prompt of this estimate.
+    pub(super) fn counted(&self, model: &str, estimate: u64) -> u64 {
+        self.lock().calibration.counted(model, estimate)
     }
 
     /// The limit in money that a call of `node` has to keep, if there is one.
@@ -131,6 +166,10 @@ impl Ledger {
     ) -> std::result::Result<Reservation, Excess> {
         let now_ms = self.clock.now_ms();
         let mut state = self.lock();
+        // Whether the provider answered them nobody knows; that they were made counts.
+        for call in std::mem::take(&mut state.begun).into_keys() {
+            state.spend(&call.node, &ONE_CALL);
+        }
         state.nodes.entry(node.clone()).or_default().since_ms.get_or_insert(now_ms);
         state.check(node, &worst, now_ms)?;
         for account in state.accounts(node) {
@@ -186,6 +225,12 @@ impl Ledger {
     }
 }
 
+/// A call of which nothing is known but that it was made.
+const ONE_CALL: Spent = Spent { calls: 1, turns: 0, tokens: 0, usd: 0.0 };
+
+/// Sums of prices are not exact; a thousandth of a cent decides nothing.
+const SLACK_USD: f64 = 1e-9;
+
 fn reached(
     node: Option<NodeId>,
     limit: &str,
@@ -224,12 +269,18 @@ impl Account {
         self.past_ms.saturating_add(live_ms)
     }
 
+    fn limit(&self, name: &str) -> Option<f64> {
+        let mut uses = self.uses(0).into_iter();
+        uses.find_map(|(limit, _, allowed)| (limit == name).then_some(allowed))
+    }
+
     /// Every limit with what is used of it, reservations left out.
     fn uses(&self, now_ms: u64) -> Vec<(&'static str, f64, f64)> {
-        let Limits { calls, tokens, usd, time_s } = self.limits;
+        let Limits { calls, turns, tokens, usd, time_s } = self.limits;
         let used_s = self.used_ms(now_ms) as f64 / 1000.0;
         [
             calls.map(|n| ("calls", f64::from(self.spent.calls), f64::from(n))),
+            turns.map(|n| ("turns", f64::from(self.spent.turns), f64::from(n))),
             tokens.map(|n| ("tokens", self.spent.tokens as f64, n as f64)),
             usd.map(|n| ("usd", self.spent.usd, n)),
             time_s.map(|n| ("time_s", used_s, n as f64)),
@@ -241,11 +292,10 @@ impl Account {
 
     /// The first limit that `worst` would exceed: its name, used, allowed, needed.
     fn exceeds(&self, worst: &Spent, now_ms: u64) -> Option<(&'static str, f64, f64, f64)> {
-        // Sums of prices are not exact; a thousandth of a cent decides nothing.
-        const SLACK_USD: f64 = 1e-9;
         self.uses(now_ms).into_iter().find_map(|(limit, used, allowed)| {
             let (reserved, needed, slack) = match limit {
                 "calls" => (f64::from(self.reserved.calls), f64::from(worst.calls), 0.0),
+                "turns" => (f64::from(self.reserved.turns), f64::from(worst.turns), 0.0),
                 "tokens" => (self.reserved.tokens as f64, worst.tokens as f64, 0.0),
                 "usd" => (self.reserved.usd, worst.usd, SLACK_USD),
                 // Time is used by waiting: a call may begin while some is left.
@@ -266,12 +316,14 @@ trait Sum {
 impl Sum for Spent {
     fn add(&mut self, other: &Self) {
         self.calls = self.calls.saturating_add(other.calls);
+        self.turns = self.turns.saturating_add(other.turns);
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.usd += other.usd;
     }
 
     fn take(&mut self, other: &Self) {
         self.calls = self.calls.saturating_sub(other.calls);
+        self.turns = self.turns.saturating_sub(other.turns);
         self.tokens = self.tokens.saturating_sub(other.tokens);
         self.usd = (self.usd - other.usd).max(0.0);
     }
@@ -285,14 +337,25 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    pub(super) fn settle(self, response: &ChatResponse) {
-        let spent = Spent { calls: 1, tokens: response.usage.total(), usd: response.usd };
-        self.ledger.lock().spend(&self.node, &spent);
+    /// The worst case that is held.
+    pub(super) fn worst(&self) -> &Spent {
+        &self.worst
+    }
+
+    /// The call was answered. Returns what it spent.
+    pub(super) fn settle(&self, request: &ChatRequest, response: &ChatResponse) -> Spent {
+        let (turns, tokens) = (u32::from(request.turn), response.usage.total());
+        let spent = Spent { calls: 1, turns, tokens, usd: response.usd };
+        let estimate = crate::estimate_prompt_tokens(request);
+        let mut state = self.ledger.lock();
+        state.calibration.observe(&response.model, estimate, &response.usage);
+        state.spend(&self.node, &spent);
+        spent
     }
 
     /// The call failed; that it was made still counts.
-    pub(super) fn fail(self) {
-        self.ledger.lock().spend(&self.node, &Spent { calls: 1, ..Spent::default() });
+    pub(super) fn fail(&self) {
+        self.ledger.lock().spend(&self.node, &ONE_CALL);
     }
 }
 

@@ -28,6 +28,8 @@ fn request(index: u32, role: AgentRole, messages: &[Message]) -> ChatRequest {
         response_schema: None,
         temperature: None,
         max_output_tokens: None,
+        turn: false,
+        context: None,
     }
 }
 

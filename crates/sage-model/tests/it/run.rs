@@ -132,6 +132,8 @@ pub fn request(index: u32, text: &str) -> ChatRequest {
         response_schema: None,
         temperature: Some(0.1),
         max_output_tokens: None,
+        turn: false,
+        context: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{PATH_ALIASES, spec, text};
 use crate::call::{CallCx, Intent, Tool, ToolResult};
 use crate::change;
-use crate::edits;
+use crate::edits::{self, Overwrite};
 use crate::error::ToolError;
 
 pub(super) struct Delete;
@@ -35,8 +35,12 @@ impl Tool for Delete {
         Intent { summary: path.clone(), removes: vec![path], ..Intent::default() }
     }
 
+    fn edits(&self, args: &Value) -> Option<(Vec<change::FileEdit>, Overwrite)> {
+        let edit = edits::Edit::Delete { path: text(args, "path").to_owned() };
+        Some((vec![edit], Overwrite::Guarded))
+    }
+
     async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {
-        let edit = edits::Edit::Delete { path: text(&args, "path").to_owned() };
-        change::apply(cx, &[edit])
+        change::apply(cx, &[edits::Edit::Delete { path: text(&args, "path").to_owned() }])
     }
 }

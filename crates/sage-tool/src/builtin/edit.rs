@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{spec, text};
 use crate::call::{CallCx, Intent, Tool, ToolResult};
 use crate::change;
-use crate::edits;
+use crate::edits::{self, Overwrite};
 use crate::error::ToolError;
 
 pub(super) struct Edit;
@@ -63,12 +63,17 @@ impl Tool for Edit {
         Intent { summary: path.clone(), writes: vec![path], ..Intent::default() }
     }
 
-    async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {
+    fn edits(&self, args: &Value) -> Option<(Vec<change::FileEdit>, Overwrite)> {
         let edit = edits::Edit::Replace {
-            path: Some(text(&args, "path").to_owned()),
-            search: text(&args, "search").to_owned(),
-            replace: text(&args, "replace").to_owned(),
+            path: Some(text(args, "path").to_owned()),
+            search: text(args, "search").to_owned(),
+            replace: text(args, "replace").to_owned(),
         };
-        change::apply(cx, &[edit])
+        Some((vec![edit], Overwrite::Guarded))
+    }
+
+    async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {
+        let (edits, _) = self.edits(&args).unwrap_or((Vec::new(), Overwrite::Guarded));
+        change::apply(cx, &edits)
     }
 }

@@ -68,6 +68,7 @@ impl Tool for List {
             "" => None,
             glob => Some(PathSet::new([glob]).map_err(|error| ToolError::told(error.to_string()))?),
         };
+        let policy = cx.cx.policy.clone();
         cx.blocking(move |stop| {
             let at = path.under(workspace.root());
             match std::fs::metadata(&at) {
@@ -88,7 +89,7 @@ impl Tool for List {
             let files: Vec<String> = listing
                 .files
                 .iter()
-                .filter(|file| wanted(file.path.as_str()))
+                .filter(|file| wanted(file.path.as_str()) && policy.may_read(file.path.as_str()))
                 .filter_map(|file| below(file.path.as_str()))
                 .collect();
             Ok(show(&path.to_string(), &files, listing.truncated))

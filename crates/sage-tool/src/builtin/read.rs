@@ -9,6 +9,7 @@ use crate::call::{CallCx, Intent, Tool, ToolResult};
 use crate::change;
 use crate::edits::is_text;
 use crate::error::{Error, ToolError};
+use crate::outputs::{OUTPUT_PREFIX, lines_of};
 
 pub(super) struct Read;
 
@@ -71,10 +72,23 @@ impl Tool for Read {
         if let Some(end) = count(args, "end_line") {
             summary.push_str(&format!("-{end}"));
         }
-        Intent { summary, reads: vec![path], ..Intent::default() }
+        let reads = if output_name(&path).is_some() { Vec::new() } else { vec![path] };
+        Intent { summary, reads, ..Intent::default() }
     }
 
     async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {
+        let range = (count(&args, "start_line"), count(&args, "end_line"));
+        let page_chars = MAX_CHARS.min(cx.cx.outputs.page_chars());
+        if let Some(name) = output_name(text(&args, "path")) {
+            let Some(blob) = cx.cx.outputs.find(name) else {
+                return Err(ToolError::told(format!(
+                    "there is no output {name}; outputs that were cut in this conversation say their name"
+                )));
+            };
+            let bytes = cx.cx.recorder.get(&blob)?;
+            let whole = String::from_utf8_lossy(&bytes);
+            return show(text(&args, "path"), &lines_of(&whole), range, page_chars);
+        }
         let workspace = &*cx.cx.workspace;
         let path = workspace.resolve(text(&args, "path"))?;
         let at = path.under(workspace.root());
@@ -110,18 +124,22 @@ impl Tool for Read {
                 bytes.len()
             )));
         }
-        show(path.as_str(), &bytes, count(&args, "start_line"), count(&args, "end_line"))
+        let lossy = String::from_utf8_lossy(&bytes);
+        show(path.as_str(), &lossy.lines().collect::<Vec<_>>(), range, page_chars)
     }
+}
+
+/// The name of an output that was cut, where it stands for a path.
+fn output_name(path: &str) -> Option<&str> {
+    path.trim().strip_prefix(OUTPUT_PREFIX).map(str::trim)
 }
 
 fn show(
     path: &str,
-    bytes: &[u8],
-    start: Option<usize>,
-    end: Option<usize>,
+    lines: &[&str],
+    (start, end): (Option<usize>, Option<usize>),
+    page_chars: usize,
 ) -> Result<ToolResult, ToolError> {
-    let lossy = String::from_utf8_lossy(bytes);
-    let lines: Vec<&str> = lossy.lines().collect();
     let n_lines = lines.len();
     if n_lines == 0 {
         return Ok(ToolResult::success(format!("{path} is empty")));
@@ -141,7 +159,7 @@ fn show(
     for (number, line) in lines.iter().enumerate().take(wanted_end).skip(start - 1) {
         let line_chars = line.chars().count();
         let shown = line_chars.min(MAX_LINE_CHARS);
-        if number + 1 - start >= MAX_LINES || (n_chars + shown > MAX_CHARS && last >= start) {
+        if number + 1 - start >= MAX_LINES || (n_chars + shown > page_chars && last >= start) {
             break;
         }
         n_chars += shown + width + 2;

@@ -69,10 +69,13 @@ pub(crate) async fn run_line(
     command: &str,
     timeout: Duration,
 ) -> Result<ProcessOutcome, ToolError> {
+    let root = cx.cx.workspace.root();
+    let jail = cx.cx.sandbox.jail(root, &cx.cx.env, &cx.cx.grant.network)?;
     let spec = ProcessSpec {
         line: Line::Shell(command.to_owned()),
-        cwd: cx.cx.workspace.root().to_owned(),
+        cwd: root.to_owned(),
         env: cx.cx.env.clone(),
+        jail,
         timeout,
         max_output_bytes: cx.cx.process.max_output_bytes,
     };
@@ -102,6 +105,9 @@ fn tell(outcome: &ProcessOutcome, timeout: Duration) -> ToolResult {
         out.push('\n');
     }
     out.push_str(&format!("[{}]\n", how_it_ended(outcome, timeout)));
+    for note in &outcome.notes {
+        out.push_str(&format!("[{note}]\n"));
+    }
     if outcome.truncated {
         out.push_str("[to see what was left out, run it again through head, tail or grep]\n");
     }
@@ -112,6 +118,7 @@ fn tell(outcome: &ProcessOutcome, timeout: Duration) -> ToolResult {
             "timed_out": outcome.timed_out,
             "truncated": outcome.truncated,
             "output_bytes": outcome.output_bytes,
+            "sandboxed": outcome.sandboxed,
         }))
 }
 
@@ -122,6 +129,9 @@ pub(crate) fn how_it_ended(outcome: &ProcessOutcome, timeout: Duration) -> Strin
     }
     if outcome.flooded {
         return format!("stopped after {} bytes of output", outcome.output_bytes);
+    }
+    if let Some(limit) = &outcome.over_limit {
+        return format!("stopped by the sandbox: {limit}");
     }
     match (outcome.exit_code, outcome.signal) {
         (Some(code), _) => format!("exit code {code}"),

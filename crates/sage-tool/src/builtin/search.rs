@@ -89,6 +89,7 @@ impl Tool for Search {
         };
         let given = text(&args, "path");
         let path = workspace.resolve(if given.trim().is_empty() { "." } else { given })?;
+        let policy = cx.cx.policy.clone();
         cx.blocking(move |stop| {
             let at = path.under(workspace.root());
             let listing = match std::fs::metadata(&at) {
@@ -101,8 +102,19 @@ impl Tool for Search {
             let wanted = |file: &&WorkFile| {
                 globs.as_ref().is_none_or(|globs| globs.contains(file.path.as_str()))
             };
-            let files: Vec<&WorkFile> = listing.files.iter().filter(wanted).collect();
-            find(&workspace, &files, &regex, note, stop)
+            let wanted: Vec<&WorkFile> = listing.files.iter().filter(wanted).collect();
+            let n_wanted = wanted.len();
+            let files: Vec<&WorkFile> =
+                wanted.into_iter().filter(|file| policy.may_read(file.path.as_str())).collect();
+            let mut result = find(&workspace, &files, &regex, note, stop)?;
+            if files.len() < n_wanted {
+                let n_hidden = n_wanted - files.len();
+                result.text = format!(
+                    "{}\n[{n_hidden} files were not searched: policy does not let them be read]\n",
+                    result.text.trim_end()
+                );
+            }
+            Ok(result)
         })
         .await
     }

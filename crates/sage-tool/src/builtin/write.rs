@@ -57,13 +57,18 @@ impl Tool for Write {
         Intent { summary: path.clone(), writes: vec![path], ..Intent::default() }
     }
 
-    async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {
+    fn edits(&self, args: &Value) -> Option<(Vec<change::FileEdit>, Overwrite)> {
         let allowed = args["overwrite"].as_bool().unwrap_or(false);
         let overwrite = if allowed { Overwrite::Allowed } else { Overwrite::Guarded };
         let edit = edits::Edit::Write {
-            path: text(&args, "path").to_owned(),
-            content: text(&args, "content").to_owned(),
+            path: text(args, "path").to_owned(),
+            content: text(args, "content").to_owned(),
         };
-        change::apply_with(cx, &[edit], overwrite)
+        Some((vec![edit], overwrite))
+    }
+
+    async fn call(&self, cx: &CallCx<'_>, args: Value) -> Result<ToolResult, ToolError> {
+        let (edits, overwrite) = self.edits(&args).unwrap_or((Vec::new(), Overwrite::Guarded));
+        change::apply_with(cx, &edits, overwrite)
     }
 }

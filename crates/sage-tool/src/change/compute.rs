@@ -51,15 +51,16 @@ pub(super) fn compute(
     let mut before: BTreeMap<String, Option<Content>> = BTreeMap::new();
     let mut problems = Vec::new();
     for (n, edit) in edits.iter().enumerate() {
-        let found = place(workspace, edit).and_then(|path| match &path {
-            Some(path) if !before.contains_key(path.as_str()) => {
-                before.insert(path.as_str().to_owned(), read(path)?);
-                Ok(Some(path.as_str().to_owned()))
+        let found = place(workspace, edit).and_then(|paths| {
+            for path in paths.iter().flatten() {
+                if !before.contains_key(path.as_str()) {
+                    before.insert(path.as_str().to_owned(), read(path)?);
+                }
             }
-            path => Ok(path.as_ref().map(|path| path.as_str().to_owned())),
+            Ok(paths)
         });
         match found {
-            Ok(path) => placed.push(with_path(edit, path)),
+            Ok(paths) => placed.push(with_paths(edit, paths)),
             Err(ToolError::Told(problem)) if edits.len() > 1 => {
                 problems.push(format!("edit {}: {problem}", n + 1));
             }
@@ -82,7 +83,11 @@ pub(super) fn compute(
         return Err(ToolError::told("the edits change nothing: the files already are like that"));
     }
     let before = |path: &str| before.get(path).cloned().flatten();
-    Ok(changes.into_iter().map(|change| finish(before(&change.path), change)).collect())
+    let finished = changes.into_iter().map(|change| {
+        let from = change.moved_from.as_deref().and_then(before);
+        finish(before(&change.path), from.as_ref(), change)
+    });
+    Ok(finished.collect())
 }
 
 fn nothing_changed(problems: String, n_edits: usize) -> ToolError {
@@ -106,27 +111,42 @@ fn explain(workspace: &Workspace, rejected: &Rejected, n_edits: usize) -> String
     }
 }
 
-fn place(workspace: &Workspace, edit: &Edit) -> Outcome<Option<WorkPath>> {
-    let Some(text) = edit.path() else { return Ok(None) };
+/// The file of an edit, and the path that it shall get.
+type Paths = [Option<WorkPath>; 2];
+
+fn place(workspace: &Workspace, edit: &Edit) -> Outcome<Paths> {
+    let Some(text) = edit.path() else { return Ok([None, None]) };
     let path = match edit {
-        Edit::Delete { .. } => workspace.resolve_entry(text)?,
+        Edit::Delete { .. } | Edit::Move { .. } => workspace.resolve_entry(text)?,
         _ => workspace.resolve(text)?,
     };
-    if path.is_root() {
+    let to = match edit {
+        Edit::Move { to, .. } => Some(workspace.resolve(to)?),
+        _ => None,
+    };
+    if path.is_root() || to.as_ref().is_some_and(WorkPath::is_root) {
         return Err(ToolError::told("the path names the work tree itself, not a file in it"));
     }
-    Ok(Some(path))
+    Ok([Some(path), to])
 }
 
-fn with_path(edit: &Edit, at: Option<String>) -> Edit {
+pub(crate) fn with_paths(edit: &Edit, paths: Paths) -> Edit {
     let mut edit = edit.clone();
-    match (&mut edit, at) {
-        (Edit::Replace { path, .. }, at) => *path = at,
+    let [path, target] = paths.map(|path| path.map(|path| path.as_str().to_owned()));
+    match (&mut edit, path) {
+        (Edit::Replace { path, .. } | Edit::Hunk { path, .. }, at) => *path = at,
         (
-            Edit::Write { path, .. } | Edit::Create { path, .. } | Edit::Delete { path },
+            Edit::Write { path, .. }
+            | Edit::Create { path, .. }
+            | Edit::Delete { path }
+            | Edit::SetMode { path, .. }
+            | Edit::Move { path, .. },
             Some(at),
         ) => *path = at,
         _ => {}
+    }
+    if let (Edit::Move { to, .. }, Some(target)) = (&mut edit, target) {
+        *to = target;
     }
     edit
 }
@@ -145,12 +165,13 @@ pub(crate) fn missing(workspace: &Workspace, path: &WorkPath) -> String {
     format!("{path} does not exist{meant}")
 }
 
-fn finish(before: Option<Content>, change: FileChange) -> Change {
-    let mode = match &before {
+fn finish(before: Option<Content>, from: Option<&Content>, change: FileChange) -> Change {
+    let mode = match before.as_ref().or(from) {
         // A link that goes is not replaced by a file of the link's mode.
         Some(before) if before.state.mode != LINK_MODE => before.state.mode,
         _ => new_file_mode(),
     };
+    let mode = with_executable(mode, change.executable);
     let after = change.after.map(|bytes| {
         let state = FileState { hash: BlobRef::of(&bytes), mode };
         Content { bytes, state }
@@ -165,8 +186,17 @@ fn finish(before: Option<Content>, change: FileChange) -> Change {
     }
 }
 
+/// The mode with the right to execute for everybody who may read, or for nobody.
+pub(crate) fn with_executable(mode: u32, executable: Option<bool>) -> u32 {
+    match executable {
+        Some(true) => mode | ((mode & 0o444) >> 2),
+        Some(false) => mode & !0o111,
+        None => mode,
+    }
+}
+
 /// Permission bits of a new file: what the system would give it.
-fn new_file_mode() -> u32 {
+pub(crate) fn new_file_mode() -> u32 {
     0o666 & !umask()
 }
 

@@ -97,8 +97,6 @@ async fn all_edits_of_an_answer_apply_or_none_does() {
 async fn edits_that_cannot_be_made_are_explained() {
     let bench = Bench::new(&[("src/main.py", "x = 1\n"), ("same.txt", "same\n")]);
     fs::create_dir(bench.at("folder")).unwrap();
-    let long: String = (0..100).map(|n| format!("line {n}\n")).collect();
-    bench.write("long.txt", &long);
     let mut n = 0;
     let mut check = async |name: &str, args: serde_json::Value, part: &str| {
         n += 1;
@@ -120,11 +118,7 @@ async fn edits_that_cannot_be_made_are_explained() {
     check("delete", json!({"path": "folder"}), "folder").await;
     check("write", json!({"path": ".", "content": "x"}), "work tree itself").await;
     check("write", json!({"path": "same.txt/x", "content": "x"}), "not a folder").await;
-    check("write", json!({"path": "long.txt", "content": "short\n"}), "long.txt").await;
     check("write", json!({"path": "", "content": "short\n"}), "empty").await;
-    assert_eq!(bench.text("long.txt"), long);
-    let allowed = json!({"path": "long.txt", "content": "short\n", "overwrite": true});
-    assert!(bench.call(100, "write", allowed).await.ok);
     assert!(bench.edits(101, vec![]).await.unwrap().text.contains("no edit"));
 }
 

@@ -59,12 +59,7 @@ pub(super) fn closest(file: &[Line<'_>], search: &[&str]) -> Option<Closest> {
 }
 
 /// The likely reason why nothing fits, or an empty text.
-pub(super) fn explain(
-    file: &[Line<'_>],
-    search: &[&str],
-    replacement: &[&str],
-    near_miss: NearMiss,
-) -> String {
+pub(super) fn explain(file: &[Line<'_>], search: &[&str], near_miss: NearMiss) -> String {
     if file.iter().all(|line| line.text.trim_ascii().is_empty()) {
         return "the file is empty; use an empty search text to fill it".to_owned();
     }
@@ -95,8 +90,9 @@ pub(super) fn explain(
     if search.len() > 1 && search.iter().all(|line| has_line_number(line)) {
         return "its lines begin with line numbers, which are not part of the file".to_owned();
     }
-    if let Some(line) = present(file, replacement) {
-        return format!("the replacement is already there, at line {line}; was it applied before?");
+    if search.iter().any(|line| is_escaped(line)) && !search.iter().any(|line| occurs(file, line)) {
+        return "it contains HTML entities such as &lt;; write the characters themselves"
+            .to_owned();
     }
     match search.iter().filter(|line| !line.trim().is_empty()).find(|line| !occurs(file, line)) {
         Some(line) if search.len() > 1 => {
@@ -115,15 +111,21 @@ fn occurs(file: &[Line<'_>], line: &str) -> bool {
     file.iter().any(|found| found.shown().trim() == line.trim())
 }
 
+fn is_escaped(line: &str) -> bool {
+    ["&lt;", "&gt;", "&amp;", "&quot;", "&#39;"].iter().any(|entity| line.contains(entity))
+}
+
 /// Line (from 1) at which all of the replacement stands already.
-fn present(file: &[Line<'_>], replacement: &[&str]) -> Option<usize> {
+pub(super) fn present(file: &[Line<'_>], replacement: &[&str]) -> Option<usize> {
     let wanted: Vec<&str> =
         replacement.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
-    let found: Vec<String> = file.iter().map(|line| line.shown().trim().to_owned()).collect();
+    let lines: Vec<usize> =
+        (0..file.len()).filter(|at| !file[*at].text.trim_ascii().is_empty()).collect();
+    let found: Vec<String> = lines.iter().map(|at| file[*at].shown().trim().to_owned()).collect();
     let found: Vec<&str> = found.iter().map(String::as_str).collect();
     let says_something = wanted.iter().map(|line| line.len()).sum::<usize>() > 10;
     let at = *occurrences(&found, &wanted, 1).first()?;
-    says_something.then_some(at + 1)
+    says_something.then(|| lines[at] + 1)
 }
 
 /// Whether a line begins like a line of a numbered listing: `12 | text`, `12: text`, `12<tab>text`.

@@ -39,6 +39,11 @@ pub enum ParseErrorKind {
         /// The language on the fence.
         language: String,
     },
+    /// More than what is read.
+    TooLarge {
+        /// What there is too much of, and how much is possible.
+        what: String,
+    },
     /// Something in a JSON or patch answer that is not an edit that we know.
     Unsupported {
         /// What it is.
@@ -47,6 +52,21 @@ pub enum ParseErrorKind {
 }
 
 impl std::error::Error for ParseError {}
+
+impl ParseErrorKind {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unfinished { .. } => "unfinished",
+            Self::NoDivider | Self::UnclearMarkers | Self::UnclearFence => "unclear",
+            Self::Contradiction => "contradiction",
+            Self::WrongLanguage { .. } => "wrong_language",
+            Self::Unsupported { .. } => "unsupported",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,6 +99,7 @@ impl fmt::Display for ParseError {
                 "the code is marked as {language}, which does not fit the file's name; \
                  check which file it belongs to"
             ),
+            ParseErrorKind::TooLarge { what } => f.write_str(what),
             ParseErrorKind::Unsupported { what } => write!(f, "{what} is not an edit"),
         }
     }
@@ -128,6 +149,50 @@ pub enum ApplyError {
     Exists,
     /// The edit names no file, and no file of the answer fits.
     NoPath,
+    /// The replacement is there already, and the search text is not.
+    AlreadyThere {
+        /// Line of the file, from 1.
+        line: usize,
+    },
+    /// The whole file that is given contains the markers of an edit or of a conflict.
+    Markers {
+        /// Line of the new text, from 1.
+        line: usize,
+        /// The marker.
+        text: String,
+    },
+    /// There is already something at the new path of a file that is to be moved.
+    MovesOnto {
+        /// The new path.
+        to: String,
+    },
+    /// The file has more than [`super::MAX_FILE_BYTES`].
+    TooLarge {
+        /// Its size.
+        size_bytes: usize,
+    },
+}
+
+impl ApplyError {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::NoChange => "no_change",
+            Self::EmptySearch => "empty_search",
+            Self::Elided { .. } => "elided",
+            Self::RemovesMost { .. } => "removes_most",
+            Self::NotText { .. } => "not_text",
+            Self::Missing => "missing",
+            Self::Exists | Self::MovesOnto { .. } => "exists",
+            Self::NoPath => "no_path",
+            Self::AlreadyThere { .. } => "already_there",
+            Self::Markers { .. } => "unclear",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
 }
 
 /// A part of the file that resembles the search text.
@@ -166,6 +231,10 @@ impl fmt::Display for ApplyError {
                     None => Ok(()),
                 }
             }
+            Self::Ambiguous { lines } if lines.is_empty() => f.write_str(
+                "the lines fit several places, and the line numbers of the diff are not right; \
+                 add lines above or below them until they fit only one",
+            ),
             Self::Ambiguous { lines } => {
                 let numbers: Vec<String> = lines.iter().map(usize::to_string).collect();
                 write!(
@@ -203,6 +272,22 @@ impl fmt::Display for ApplyError {
             ),
             Self::NoPath => f.write_str(
                 "it names no file; write the path on the line before the block",
+            ),
+            Self::AlreadyThere { line } => write!(
+                f,
+                "the search text is not in the file, but the replacement is already there, at line \
+                 {line}: it was applied before; leave this edit out"
+            ),
+            Self::Markers { line, text } => write!(
+                f,
+                "line {line} of the new file is a marker ({text:?}); write edit blocks outside of \
+                 a code fence that is a whole file, or resolve the conflict"
+            ),
+            Self::MovesOnto { to } => write!(f, "there is already a file at {to}"),
+            Self::TooLarge { size_bytes } => write!(
+                f,
+                "the file has {size_bytes} bytes; files of more than {} are not edited",
+                super::MAX_FILE_BYTES
             ),
         }
     }

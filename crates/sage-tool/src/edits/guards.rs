@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use super::diff::{is_text, line_diff_counts};
+use super::elision;
 use super::error::ApplyError;
+use super::language::is_prose;
 use super::lines::{BOM, Ending, dominant_ending, split, without_bom};
 use super::{Applied, Rung};
 
@@ -70,13 +72,24 @@ pub fn apply_write(
     overwrite: Overwrite,
 ) -> Result<Applied, ApplyError> {
     let content = content.strip_prefix('\u{FEFF}').unwrap_or(content);
-    refuse_placeholder(path, content, old.unwrap_or_default())?;
+    let mut rung = Rung::Exact;
+    let filled;
+    let content = match refuse_placeholder(path, content, old.unwrap_or_default()) {
+        Ok(()) => content,
+        Err(error) => {
+            filled = old.and_then(|old| fill_in(path, content, old)).ok_or(error)?;
+            rung = Rung::Elisions;
+            &filled
+        }
+    };
+    refuse_markers(path, content, old.unwrap_or_default())?;
     let Some(old) = old else {
         let (lines_added, _) = line_diff_counts(b"", content.as_bytes());
         let content = content.as_bytes().to_vec();
         return Ok(Applied { content, rung: Rung::Exact, lines_added, lines_removed: 0 });
     };
-    if overwrite == Overwrite::Guarded && removes_most(old, content.as_bytes()) {
+    let is_part = || removes_most(old, content.as_bytes()) || is_excerpt(old, content.as_bytes());
+    if overwrite == Overwrite::Guarded && is_part() {
         return Err(ApplyError::RemovesMost {
             n_before: split(old).len(),
             n_after: split(content.as_bytes()).len(),
@@ -87,7 +100,68 @@ pub fn apply_write(
         return Err(ApplyError::NoChange);
     }
     let (lines_added, lines_removed) = line_diff_counts(old, &new);
-    Ok(Applied { content: new, rung: Rung::Exact, lines_added, lines_removed })
+    Ok(Applied { content: new, rung, lines_added, lines_removed })
+}
+
+/// A whole file with its placeholders filled in from the old one, if that can be done in one way.
+fn fill_in(path: &str, content: &str, old: &[u8]) -> Option<String> {
+    if !is_text(old) {
+        return None;
+    }
+    let (_, body) = without_bom(old);
+    let shown: Vec<String> = split(body).iter().map(|line| line.shown().into_owned()).collect();
+    let old_lines: Vec<&str> = shown.iter().map(String::as_str).collect();
+    let new_lines: Vec<&str> = content.lines().collect();
+    let known = |line: &str| shown.iter().any(|old| old.trim() == line.trim());
+    let is_left_out = |line: &str| {
+        !known(line) && (is_placeholder(line) || bare_dots(path, line, |_| false).is_some())
+    };
+    let filled = elision::fill(&old_lines, &new_lines, &is_left_out)?;
+    let filled: String = filled.iter().map(|line| format!("{line}\n")).collect();
+    refuse_placeholder(path, &filled, old).is_ok().then_some(filled)
+}
+
+/// Refuses a whole file with the markers of an unresolved conflict or of an edit that was not read as
+/// one, unless they are in the file already or it is prose.
+fn refuse_markers(path: &str, new: &str, old: &[u8]) -> Result<(), ApplyError> {
+    let is_marker = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    if is_prose(path) || !new.contains("\n=======\n") {
+        return Ok(());
+    }
+    let known = |line: &str| text_lines(old).contains(&line.trim().as_bytes());
+    match new.lines().enumerate().find(|(_, line)| is_marker(line) && !known(line)) {
+        Some((at, line)) => Err(ApplyError::Markers { line: at + 1, text: line.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Lines at the beginning of a file that are rarely given up without a replacement.
+const HEAD_LINES: usize = 3;
+/// Lines at the end of a file that are not given up without asking, if they are a good part of it.
+const TAIL_LINES: usize = 10;
+
+/// Whether `new` looks like a part of `old`, given as if it were all of it: it begins in a block that
+/// is not there, without the file's first lines, or ends long before the file does.
+fn is_excerpt(old: &[u8], new: &[u8]) -> bool {
+    let (before, after) = (text_lines(without_bom(old).1), text_lines(new));
+    if before.len() < 2 * HEAD_LINES || after.len() >= before.len() {
+        return false;
+    }
+    let indent = |bytes: &[u8]| {
+        let first =
+            split(without_bom(bytes).1).into_iter().find(|line| !line.text.trim_ascii().is_empty());
+        first.is_some_and(|line| line.text.starts_with(b" ") || line.text.starts_with(b"\t"))
+    };
+    if indent(new) && !indent(old) {
+        return true;
+    }
+    let ops = capture_diff_slices(Algorithm::Myers, &before, &after);
+    let lost = |op: Option<&DiffOp>| match op {
+        Some(DiffOp::Equal { .. }) | None => 0,
+        Some(op) => op.old_range().len().saturating_sub(op.new_range().len()),
+    };
+    let n_tail = lost(ops.last());
+    lost(ops.first()) >= HEAD_LINES || (n_tail >= TAIL_LINES && n_tail * 3 >= before.len())
 }
 
 fn in_style_of(old: &[u8], content: &str) -> Result<Vec<u8>, ApplyError> {
@@ -205,7 +279,8 @@ const NOUNS: [&str; 20] = [
 const REMARKS: [&str; 9] =
     ["unchanged", "remains", "remain", "same", "stays", "omitted", "here", "before", "untouched"];
 
-fn is_placeholder(line: &str) -> bool {
+/// Whether a line stands for code left out; dots alone count only in a comment.
+pub(super) fn is_placeholder(line: &str) -> bool {
     let line = line.trim();
     let (is_comment, core) = match OPENERS.iter().find_map(|opener| line.strip_prefix(opener)) {
         Some(rest) => (true, rest),
@@ -222,6 +297,11 @@ fn is_placeholder(line: &str) -> bool {
         return false;
     }
     let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+    // `...rest` spreads a value in some languages.
+    let spreads = |c: char| c.is_alphanumeric() || c == '_';
+    if dots_before && !is_comment && words.len() == 1 && core[3..].starts_with(spreads) {
+        return false;
+    }
     if dots_before {
         return if words.is_empty() { is_comment } else { has(&KEYWORDS) };
     }

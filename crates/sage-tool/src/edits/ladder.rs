@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::Rung;
 use super::fold::fold;
 use super::lines::{Ending, Line, indent_of, occurrences};
 use super::reindent::{Reindent, interpretations};
-use super::{MAX_PLACES, Rung};
 
 /// A search text, split into lines.
 pub(super) struct Wanted<'a> {
@@ -19,8 +19,8 @@ pub(super) struct Wanted<'a> {
     /// The text ends with a newline: only whole lines are meant. Otherwise it may begin and end
     /// inside a line.
     pub(super) whole_lines: bool,
-    /// Carriage returns in front of the newlines, where there are several lines or a final newline.
-    ending: Option<Ending>,
+    /// How each line ends; the last one may have no ending to compare.
+    endings: Vec<Ending>,
 }
 
 impl<'a> Wanted<'a> {
@@ -28,27 +28,28 @@ impl<'a> Wanted<'a> {
         let whole_lines = search.ends_with('\n');
         let body = search.strip_suffix('\n').unwrap_or(search);
         let n_lines = body.split('\n').count();
-        let mut ending = None;
+        let mut endings = Vec::with_capacity(n_lines);
         let lines = body
             .split('\n')
             .enumerate()
             .map(|(i, line)| {
                 if i + 1 == n_lines && !whole_lines {
+                    endings.push(Ending::None);
                     return line;
                 }
                 let (found, text) = match line.strip_suffix('\r') {
                     Some(text) => (Ending::CrLf, text),
                     None => (Ending::Lf, line),
                 };
-                ending.get_or_insert(found);
+                endings.push(found);
                 text
             })
             .collect();
-        Self { lines, whole_lines, ending }
+        Self { lines, whole_lines, endings }
     }
 
     /// Letters and digits, counted up to `enough`.
-    fn n_word_chars(&self, enough: usize) -> usize {
+    pub(super) fn n_word_chars(&self, enough: usize) -> usize {
         self.lines
             .iter()
             .flat_map(|line| line.chars())
@@ -78,8 +79,8 @@ pub(super) struct Placement<'a> {
 /// What was found.
 pub(super) enum Found<'a> {
     One(Box<Placement<'a>>),
-    /// First lines of several places, counted from 0.
-    Several(Vec<usize>),
+    /// Several places.
+    Several(Vec<Placement<'a>>),
     /// Nothing; says what came close to fitting.
     None(NearMiss),
 }
@@ -97,18 +98,18 @@ pub(super) enum NearMiss {
 }
 
 /// A tolerant match needs this many letters or digits: `}` fits too much.
-const MIN_WORD_CHARS: usize = 3;
+pub(super) const MIN_WORD_CHARS: usize = 3;
 
 /// Candidates whose indentation is compared; a file with more is too uniform to place anything in.
-const MAX_CANDIDATES: usize = 2_000;
+pub(super) const MAX_CANDIDATES: usize = 2_000;
 
-/// Finds the place of `wanted` in `file`.
-pub(super) fn find<'a>(file: &[Line<'a>], wanted: &Wanted<'_>) -> Found<'a> {
+/// Finds the place of `wanted` in `file`, or up to `limit` places that fit equally well.
+pub(super) fn find<'a>(file: &[Line<'a>], wanted: &Wanted<'_>, limit: usize) -> Found<'a> {
     let mut near_miss = NearMiss::Nothing;
     let exact = if wanted.whole_lines {
-        exact_lines(file, wanted)
+        exact_lines(file, wanted, limit)
     } else {
-        exact_text(file, wanted, &mut near_miss)
+        exact_text(file, wanted, limit, &mut near_miss)
     };
     match one_of(exact) {
         Found::None(_) => {}
@@ -123,7 +124,7 @@ pub(super) fn find<'a>(file: &[Line<'a>], wanted: &Wanted<'_>) -> Found<'a> {
             }
             break;
         }
-        match one_of(tolerant(file, wanted, rung, &mut near_miss)) {
+        match one_of(tolerant(file, wanted, rung, limit, &mut near_miss)) {
             Found::None(_) => {}
             found => return found,
         }
@@ -135,24 +136,20 @@ fn one_of(mut places: Vec<Placement<'_>>) -> Found<'_> {
     match places.len() {
         0 => Found::None(NearMiss::Nothing),
         1 => Found::One(Box::new(places.remove(0))),
-        _ => Found::Several(places.iter().map(|place| place.region.start).collect()),
+        _ => Found::Several(places),
     }
 }
 
 /// Whether the endings of the file lines are those that the search text has. The last line of a file
 /// may lack its ending, which a search text in a block cannot say.
 fn endings_rung(file: &[Line<'_>], region: Range<usize>, wanted: &Wanted<'_>) -> Rung {
-    let n_ended = if wanted.whole_lines { region.len() } else { region.len() - 1 };
-    let same = wanted.ending.is_none_or(|ending| {
-        file[region]
-            .iter()
-            .take(n_ended)
-            .all(|line| line.ending == ending || line.ending == Ending::None)
+    let same = file[region].iter().zip(&wanted.endings).all(|(line, ending)| {
+        line.ending == *ending || line.ending == Ending::None || *ending == Ending::None
     });
     if same { Rung::Exact } else { Rung::LineEndings }
 }
 
-fn exact_lines<'a>(file: &[Line<'a>], wanted: &Wanted<'_>) -> Vec<Placement<'a>> {
+fn exact_lines<'a>(file: &[Line<'a>], wanted: &Wanted<'_>, limit: usize) -> Vec<Placement<'a>> {
     let texts: Vec<&[u8]> = file.iter().map(|line| line.text).collect();
     let pattern: Vec<&[u8]> = wanted.lines.iter().map(|line| line.as_bytes()).collect();
     let place = |start: usize| {
@@ -166,13 +163,14 @@ fn exact_lines<'a>(file: &[Line<'a>], wanted: &Wanted<'_>) -> Vec<Placement<'a>>
             reindents: vec![Reindent::Same],
         }
     };
-    occurrences(&texts, &pattern, MAX_PLACES).into_iter().map(place).collect()
+    occurrences(&texts, &pattern, limit).into_iter().map(place).collect()
 }
 
 /// The text anywhere, also inside a line, but not inside a word.
 fn exact_text<'a>(
     file: &[Line<'a>],
     wanted: &Wanted<'_>,
+    limit: usize,
     near_miss: &mut NearMiss,
 ) -> Vec<Placement<'a>> {
     let mut text = Vec::new();
@@ -204,7 +202,7 @@ fn exact_text<'a>(
             region,
             reindents: vec![Reindent::Same],
         });
-        if places.len() == MAX_PLACES {
+        if places.len() == limit {
             break;
         }
     }
@@ -221,6 +219,7 @@ fn tolerant<'a>(
     file: &[Line<'a>],
     wanted: &Wanted<'_>,
     rung: Rung,
+    limit: usize,
     near_miss: &mut NearMiss,
 ) -> Vec<Placement<'a>> {
     let file_shown: Vec<Cow<'a, str>> = file.iter().map(Line::shown).collect();
@@ -262,7 +261,7 @@ fn tolerant<'a>(
             map: map_lines(&wanted_lines, matched, wanted.lines.len()),
             reindents,
         });
-        if places.len() == MAX_PLACES {
+        if places.len() == limit {
             break;
         }
     }
@@ -275,7 +274,7 @@ fn key(line: &str, rung: Rung) -> Cow<'_, str> {
         Rung::Exact | Rung::LineEndings => Cow::Borrowed(line),
         Rung::TrailingBlanks => Cow::Borrowed(line.trim_end()),
         Rung::Indentation => Cow::Borrowed(line.trim()),
-        Rung::UnicodePunctuation | Rung::BlankLines => Cow::Owned(fold(line).trim().to_owned()),
+        _ => Cow::Owned(fold(line).trim().to_owned()),
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Block {
     pub(super) path: Option<String>,
     pub(super) search: String,
     pub(super) replace: String,
+    /// The line of the file (from 1) at which the search text is said to begin.
+    pub(super) line: Option<usize>,
     /// The line after the block.
     pub(super) end: usize,
 }
@@ -67,6 +69,12 @@ fn marker(line: &str) -> Option<Marker> {
     }
     if let Some((n, rest)) = run('>') {
         return matches!(word(rest).as_str(), "REPLACE" | "UPDATED").then_some(Marker::End(n));
+    }
+    if let Some((n, "SEARCH")) = run('-') {
+        return Some(Marker::Head(n));
+    }
+    if let Some((n, "REPLACE")) = run('+') {
+        return Some(Marker::End(n));
     }
     match run('=') {
         Some((n, "")) => Some(Marker::Divider(n)),
@@ -117,13 +125,24 @@ pub(super) fn parse(lines: &[&str], start: usize) -> Result<Block, ParseErrorKin
             }
         }
     };
+    let (line, n_said) = said_line(&body[..divider]);
     let indent = lines[start].len() - lines[start].trim_start().len();
     Ok(Block {
         path: head_path(lines[start]),
-        search: joined(&body[..divider], indent),
+        search: joined(&body[n_said..divider], indent),
         replace: joined(&body[divider + 1..end], indent),
+        line,
         end: start + 1 + end + 1,
     })
+}
+
+/// A line number in front of the search text, `:start_line:12` and a rule, and how many lines say it.
+fn said_line(lines: &[&str]) -> (Option<usize>, usize) {
+    let number = |line: &&str| line.trim().strip_prefix(":start_line:")?.trim().parse().ok();
+    let Some(line) = lines.first().and_then(number) else { return (None, 0) };
+    let is_rule = |line: &str| line.trim().len() >= 5 && line.trim().bytes().all(|b| b == b'-');
+    let said = lines.iter().take(3).position(|line| is_rule(line)).map_or(1, |at| at + 1);
+    (Some(line), said)
 }
 
 /// A path behind the opening marker: `<<<<<<< SEARCH src/a.py`.

@@ -12,6 +12,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::Rung;
 use super::error::ApplyError;
 use super::fold;
+use super::hunk::Hunk;
 use super::ladder::{Placement, Wanted};
 use super::lines::{Ending, Line, dominant_ending, indent_of};
 use super::reindent::Reindent;
@@ -28,6 +29,27 @@ pub(super) enum SpliceError {
     Indentation,
     /// As an error of the edit.
     Apply(ApplyError),
+}
+
+/// What an edit says about the newline at the end of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FinalNewline {
+    /// Nothing: it stays as it is.
+    Kept,
+    /// There was none, and there shall be one.
+    Added,
+    /// There was one, and there shall be none.
+    Removed,
+}
+
+impl FinalNewline {
+    pub(super) fn of(hunk: &Hunk) -> Self {
+        match (hunk.old_open, hunk.new_open) {
+            (true, false) => Self::Added,
+            (false, true) => Self::Removed,
+            _ => Self::Kept,
+        }
+    }
 }
 
 /// The replacement as lines. With `whole_lines` a final newline ends the last line instead of
@@ -53,6 +75,7 @@ pub(super) fn splice<'a>(
     wanted: &Wanted<'_>,
     replace: &'a str,
     placement: &Placement<'_>,
+    final_newline: FinalNewline,
 ) -> Result<Vec<OutLine<'a>>, SpliceError> {
     let new = replacement_lines(replace, wanted.whole_lines);
     let old_texts = framed(&wanted.lines, placement);
@@ -70,7 +93,7 @@ pub(super) fn splice<'a>(
     }
     // Two readings that disagree are no reading.
     match (results.pop(), results.is_empty()) {
-        (Some(lines), true) => Ok(end_lines(file, placement, lines)),
+        (Some(lines), true) => Ok(end_lines(file, placement, lines, final_newline)),
         _ => Err(SpliceError::Indentation),
     }
 }
@@ -146,6 +169,11 @@ impl<'a> Change<'_, 'a> {
             }
             let replaced: Vec<usize> =
                 op.old_range().filter_map(|old| self.placement.map[old]).collect();
+            // Blank lines that only the file has, in front of what is replaced, were not meant.
+            let before = next..replaced.first().copied().unwrap_or(next).max(next);
+            for kept in &self.file[before] {
+                output.push((Cow::Borrowed(kept.text), kept.ending));
+            }
             let Some(lines) = self.new_lines(op, new_texts, reindent)? else { return Ok(None) };
             self.refuse_lost_bytes(&replaced, &lines)?;
             let ending_of = |i: usize| {
@@ -269,6 +297,7 @@ fn end_lines<'a>(
     file: &[Line<'_>],
     placement: &Placement<'_>,
     mut lines: Vec<OutLine<'a>>,
+    final_newline: FinalNewline,
 ) -> Vec<OutLine<'a>> {
     let mut near = file[placement.region.clone()].iter().map(|line| line.ending);
     let style = near
@@ -280,8 +309,14 @@ fn end_lines<'a>(
             *ending = style;
         }
     }
+    let was_open = near.next_back() == Some(Ending::None);
+    let is_open = match final_newline {
+        FinalNewline::Kept => was_open,
+        FinalNewline::Added => false,
+        FinalNewline::Removed => true,
+    };
     if placement.region.end == file.len()
-        && near.next_back() == Some(Ending::None)
+        && is_open
         && let Some((_, ending)) = lines.last_mut()
     {
         *ending = Ending::None;

@@ -31,6 +31,7 @@ async fn what_a_command_changes_inside_the_paths_is_logged_and_stays() {
             "changed src/c.sh +0 -0",
             "changed src/d.txt +1 -0",
             "changed src/l +1 -0",
+            "workspace.observed",
             "finished run true"
         ]
     );
@@ -221,6 +222,7 @@ async fn what_an_interrupted_command_may_have_done_is_logged_in_its_paths_and_le
             "changed src/b +1 -0",
             "called run",
             "changed src/a +1 -0",
+            "workspace.observed",
             "refused run",
             "finished run true"
         ]

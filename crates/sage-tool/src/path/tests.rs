@@ -1,7 +1,7 @@
 use super::*;
 
 fn check(text: &str, expected: Result<&str, &str>) {
-    let root = Path::new("/work/tree");
+    let root = Path::new("/project/tree");
     let found = normalise(text, &[root]);
     match expected {
         Ok(path) => assert_eq!(found.as_ref().map(WorkPath::as_str), Ok(path), "{text:?}"),
@@ -16,8 +16,8 @@ fn check(text: &str, expected: Result<&str, &str>) {
 fn paths_inside_are_made_relative_and_plain() {
     check("src/a.rs", Ok("src/a.rs"));
     check("./src//b/../a.rs", Ok("src/a.rs"));
-    check("/work/tree/src/a.rs", Ok("src/a.rs"));
-    check("/work/tree", Ok(""));
+    check("/project/tree/src/a.rs", Ok("src/a.rs"));
+    check("/project/tree", Ok(""));
     check(".", Ok(""));
     check(".gitignore", Ok(".gitignore"));
     check("docs/.sage/x", Ok("docs/.sage/x"));
@@ -26,7 +26,8 @@ fn paths_inside_are_made_relative_and_plain() {
 
 #[test]
 fn paths_that_leave_are_refused() {
-    for text in ["..", "../x", "a/../../x", "/etc/passwd", "/work/treehouse/x", "~", "~/x", "/"] {
+    for text in ["..", "../x", "a/../../x", "/etc/passwd", "/project/treehouse/x", "~", "~/x", "/"]
+    {
         check(text, Err("outside the work tree"));
     }
 }
@@ -45,7 +46,7 @@ fn the_programs_and_gits_own_files_are_refused_in_every_spelling() {
         ".sage/policy.json",
         ".SAGE/x",
         "a/../.sage/x",
-        "/work/tree/.git/x",
+        "/project/tree/.git/x",
         "./.sage",
     ] {
         check(text, Err("protected"));
@@ -77,8 +78,8 @@ fn names_that_are_not_utf8_survive() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_normalises_to_something_outside(text in "([./~a\\\\]|\\.\\.|/work/tree|\\.git|\\.SAGE|\u{F7AF}|\u{202e}| ){0,12}") {
-        if let Ok(path) = normalise(&text, &[Path::new("/work/tree")]) {
+    fn no_text_normalises_to_something_outside(text in "([./~a\\\\]|\\.\\.|/project/tree|\\.git|\\.SAGE|\u{F7AF}|\u{202e}| ){0,12}") {
+        if let Ok(path) = normalise(&text, &[Path::new("/project/tree")]) {
             let path = path.as_str();
             assert!(!path.starts_with('/'));
             assert!(path.is_empty() || path.split('/').all(|name| !matches!(name, "" | "." | "..")));

@@ -1,24 +1,22 @@
 //! Reading a command line as a POSIX shell would, as far as that can be told without running it.
 //!
 //! Every simple command is found, wherever it hides: after `;`, `&&`, `||`, `|`, `&`, line breaks, in
-//! sub-shells, groups, command and process substitutions (also inside double quotes and here-documents).
-//! Quotes and escapes are taken off words. What a variable or a pattern becomes is not known: such
-//! words keep their text.
+//! sub-shells, groups, functions, command and process substitutions (also inside double quotes and
+//! here-documents). Quotes and escapes are taken off words. What a variable or a pattern becomes is not
+//! known: such words keep their text and say so.
+
+mod word;
+
+pub(super) use word::{Word, typed};
 
 /// Longest line that is read, in bytes.
 pub const MAX_LINE_BYTES: usize = 128 * 1024;
 /// Deepest nesting of substitutions.
 const MAX_DEPTH: usize = 16;
 /// Most simple commands of a line.
-const MAX_COMMANDS: usize = 2000;
-
-/// A word with its quotes taken off.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Word {
-    pub text: String,
-    /// Whether some of it was quoted, so that it is no keyword, assignment or home folder.
-    pub quoted: bool,
-}
+pub(super) const MAX_COMMANDS: usize = 2000;
+/// What stands in a word for the output of a command.
+const OUTPUT: &str = "$(…)";
 
 /// One program with its arguments and redirections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,23 +24,38 @@ pub(super) struct Simple {
     pub words: Vec<Word>,
     /// Files that the shell opens for writing.
     pub writes: Vec<Word>,
+    /// Files that the shell opens for reading.
+    pub reads: Vec<Word>,
+    /// Texts that the program reads: here-documents and here-strings.
+    pub inputs: Vec<usize>,
     /// Whether its input comes from the command before it.
     pub is_piped: bool,
 }
 
-/// Finds the simple commands of a line, in the order of their text.
-pub(super) fn read(line: &str) -> Result<Vec<Simple>, String> {
-    let mut found = Vec::new();
-    read_nested(line, 0, &mut found)?;
-    Ok(found)
+/// A line that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Script {
+    /// The simple commands, in the order of their text.
+    pub parts: Vec<Simple>,
+    /// The texts that commands read, by [`Simple::inputs`].
+    pub documents: Vec<String>,
+    /// Whether names are given a new meaning (functions), so that no name is sure to mean what it says.
+    pub defines: bool,
 }
 
-fn read_nested(line: &str, depth: usize, found: &mut Vec<Simple>) -> Result<(), String> {
+/// Finds the simple commands of a line.
+pub(super) fn read(line: &str) -> Result<Script, String> {
+    let mut script = Script::default();
+    read_nested(line, 0, &mut script)?;
+    Ok(script)
+}
+
+fn read_nested(line: &str, depth: usize, script: &mut Script) -> Result<(), String> {
     if line.len() > MAX_LINE_BYTES {
         return Err(format!("is longer than {MAX_LINE_BYTES} bytes"));
     }
-    let mut reader =
-        Reader { chars: line.chars().collect(), at: 0, depth, found, here_documents: Vec::new() };
+    let chars = line.chars().collect();
+    let mut reader = Reader { chars, at: 0, depth, script, here_documents: Vec::new() };
     reader.list(None)
 }
 
@@ -50,13 +63,15 @@ struct HereDocument {
     end: String,
     is_literal: bool,
     strips_tabs: bool,
+    /// Its place among the script's documents.
+    index: usize,
 }
 
 struct Reader<'a> {
     chars: Vec<char>,
     at: usize,
     depth: usize,
-    found: &'a mut Vec<Simple>,
+    script: &'a mut Script,
     here_documents: Vec<HereDocument>,
 }
 
@@ -72,8 +87,10 @@ struct Open {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Write,
-    /// A file that is only read, or a text.
+    Read,
+    /// A descriptor.
     Other,
+    HereString,
     HereDocument {
         strips_tabs: bool,
     },
@@ -109,7 +126,11 @@ impl Reader<'_> {
             ' ' | '\t' | '\r' => self.end_word(open),
             '\n' => {
                 self.end_command(open)?;
-                self.skip_here_documents()?;
+                self.take_here_documents()?;
+            }
+            '(' if self.defines_a_function(open) => {
+                self.script.defines = true;
+                *open = Open::default();
             }
             ';' | '(' | ')' => {
                 self.end_command(open)?;
@@ -135,6 +156,14 @@ impl Reader<'_> {
                 }) {
                     open.word = None;
                 }
+                if self.peek() == Some('(') {
+                    self.at += 1;
+                    self.list(Some(')'))?;
+                    let word = open.word.get_or_insert_default();
+                    word.text.push_str(if c == '<' { "<(…)" } else { ">(…)" });
+                    word.dynamic = true;
+                    return Ok(());
+                }
                 self.end_word(open);
                 self.at -= 1;
                 self.redirection(c, open)?;
@@ -149,29 +178,39 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Whether an opening bracket after a name belongs to the definition of a function; its closing
+    /// one is taken.
+    fn defines_a_function(&mut self, open: &Open) -> bool {
+        let n_words = open.command.words.len() + usize::from(open.word.is_some());
+        let is_named = n_words == 1
+            || (n_words == 2 && open.command.words.first().is_some_and(|w| w.text == "function"));
+        let rest = &self.chars[self.at..];
+        let blanks = rest.iter().take_while(|c| matches!(c, ' ' | '\t')).count();
+        let is_empty = rest.get(blanks) == Some(&')');
+        if is_named && is_empty {
+            self.at += blanks + 1;
+        }
+        is_named && is_empty
+    }
+
     /// Reads an operator that begins with `kind`; the reader stands on it.
     fn redirection(&mut self, kind: char, open: &mut Open) -> Result<(), String> {
         self.at += 1;
         let target = if kind == '<' {
-            if self.take_if('(') {
-                return self.list(Some(')'));
-            }
             if self.take_if('<') {
                 if self.take_if('<') {
-                    Target::Other
+                    Target::HereString
                 } else {
                     Target::HereDocument { strips_tabs: self.take_if('-') }
                 }
             } else if self.take_if('>') {
                 Target::Write
-            } else {
-                self.take_if('&');
+            } else if self.take_if('&') {
                 Target::Other
+            } else {
+                Target::Read
             }
         } else {
-            if self.take_if('(') {
-                return self.list(Some(')'));
-            }
             if !self.take_if('>') {
                 self.take_if('|');
             }
@@ -207,79 +246,153 @@ impl Reader<'_> {
             }
             '"' => {
                 word.quoted = true;
-                self.double_quoted(&mut word.text)?;
+                self.double_quoted(&mut word)?;
             }
-            '$' | '`' => self.expansion(c, &mut word.text)?,
-            c => word.text.push(c),
+            '$' if self.peek() == Some('\'') => {
+                // Some shells read escapes in here, others do not: what it is, is not known.
+                word.dynamic = true;
+            }
+            '$' if self.peek() == Some('"') => {}
+            '$' | '`' => self.expansion(c, &mut word)?,
+            c => word.push_plain(c),
         }
         open.word = Some(word);
         Ok(())
     }
 
-    fn double_quoted(&mut self, text: &mut String) -> Result<(), String> {
+    fn double_quoted(&mut self, word: &mut Word) -> Result<(), String> {
         loop {
             match self.next() {
                 Some('"') => return Ok(()),
                 Some('\\') => match self.next() {
-                    Some(c @ ('"' | '\\' | '$' | '`')) => text.push(c),
+                    Some(c @ ('"' | '\\' | '$' | '`')) => word.text.push(c),
                     Some('\n') => {}
-                    Some(c) => text.extend(['\\', c]),
+                    Some(c) => word.text.extend(['\\', c]),
                     None => return Err("has an unbalanced quote".to_owned()),
                 },
-                Some(c @ ('$' | '`')) => self.expansion(c, text)?,
-                Some(c) => text.push(c),
+                Some(c @ ('$' | '`')) => self.expansion(c, word)?,
+                Some(c) => word.text.push(c),
                 None => return Err("has an unbalanced quote".to_owned()),
             }
         }
     }
 
     /// Reads what follows a `$` or a back quote; commands in it are found, its text is kept.
-    fn expansion(&mut self, c: char, text: &mut String) -> Result<(), String> {
+    fn expansion(&mut self, c: char, word: &mut Word) -> Result<(), String> {
         if c == '`' {
-            let mut inner = String::new();
-            loop {
-                match self.next() {
-                    Some('`') => break,
-                    Some('\\') => inner.extend(self.next()),
-                    Some(c) => inner.push(c),
+            return self.back_quoted(word);
+        }
+        match self.peek() {
+            Some('(') => {
+                word.dynamic = true;
+                if self.arithmetic() {
+                    word.text.push_str("$((…))");
+                    return Ok(());
+                }
+                self.at += 1;
+                word.text.push_str(OUTPUT);
+                self.list(Some(')'))
+            }
+            Some('{') => {
+                word.dynamic = true;
+                word.text.push('$');
+                self.braced(&mut word.text)
+            }
+            Some(c) if c.is_alphanumeric() || "_@*#?-$!".contains(c) => {
+                word.dynamic = true;
+                word.text.push('$');
+                // The sign itself is no pattern and no comment.
+                if !c.is_alphanumeric() {
+                    word.text.extend(self.next());
+                }
+                Ok(())
+            }
+            _ => {
+                word.text.push('$');
+                Ok(())
+            }
+        }
+    }
+
+    fn back_quoted(&mut self, word: &mut Word) -> Result<(), String> {
+        let mut inner = String::new();
+        loop {
+            match self.next() {
+                Some('`') => break,
+                Some('\\') => match self.next() {
+                    Some(c @ ('`' | '\\' | '$')) => inner.push(c),
+                    Some(c) => inner.extend(['\\', c]),
                     None => return Err("has an unbalanced back quote".to_owned()),
+                },
+                Some(c) => inner.push(c),
+                None => return Err("has an unbalanced back quote".to_owned()),
+            }
+        }
+        word.dynamic = true;
+        word.text.push_str(OUTPUT);
+        if self.depth >= MAX_DEPTH {
+            return Err(format!("is nested deeper than {MAX_DEPTH}"));
+        }
+        read_nested(&inner, self.depth, self.script)
+    }
+
+    /// Passes over `((...))` if it is plainly a calculation: no commands can be in it.
+    fn arithmetic(&mut self) -> bool {
+        let rest = &self.chars[self.at..];
+        if rest.get(1) != Some(&'(') {
+            return false;
+        }
+        let mut depth = 0;
+        for (n, c) in rest.iter().enumerate() {
+            match c {
+                '(' => depth += 1,
+                ')' if depth == 2 => {
+                    let closes = rest.get(n + 1) == Some(&')');
+                    self.at += if closes { n + 2 } else { 0 };
+                    return closes;
                 }
+                ')' => depth -= 1,
+                c if c.is_ascii_alphanumeric() || " _+-*/%<>=!&|^~?:,".contains(*c) => {}
+                '$' if rest.get(n + 1).is_some_and(char::is_ascii_alphabetic) => {}
+                _ => return false,
             }
-            text.push_str("$(…)");
-            if self.depth >= MAX_DEPTH {
-                return Err(format!("is nested deeper than {MAX_DEPTH}"));
+            if depth == 0 {
+                return false;
             }
-            return read_nested(&inner, self.depth, self.found);
         }
-        if self.take_if('(') {
-            text.push_str("$(…)");
-            return self.list(Some(')'));
-        }
-        text.push('$');
-        if self.take_if('{') {
-            text.push('{');
-            let mut depth = 1;
-            while depth > 0 {
-                match self.next() {
-                    Some('}') => {
-                        depth -= 1;
-                        text.push('}');
-                    }
-                    Some('{') => {
-                        depth += 1;
-                        text.push('{');
-                    }
-                    Some('$') if self.peek() == Some('(') => {
-                        self.at += 1;
-                        text.push_str("$(…)");
-                        self.list(Some(')'))?;
-                    }
-                    Some(c) => text.push(c),
-                    None => return Err("has an unclosed brace".to_owned()),
+        false
+    }
+
+    /// Reads `{...}` of a variable; the reader stands on the opening brace.
+    fn braced(&mut self, text: &mut String) -> Result<(), String> {
+        let mut depth = 0;
+        loop {
+            match self.next() {
+                Some('{') => {
+                    depth += 1;
+                    text.push('{');
                 }
+                Some('}') => {
+                    depth -= 1;
+                    text.push('}');
+                    if depth == 0 {
+                        return Ok(());
+                    }
+                }
+                Some('$') if self.peek() == Some('(') => {
+                    self.at += 1;
+                    text.push_str(OUTPUT);
+                    self.list(Some(')'))?;
+                }
+                Some('`') => {
+                    let mut word = Word::default();
+                    self.back_quoted(&mut word)?;
+                    text.push_str(&word.text);
+                }
+                Some(c) => text.push(c),
+                None => return Err("has an unclosed brace".to_owned()),
             }
         }
-        Ok(())
     }
 
     fn end_word(&mut self, open: &mut Open) {
@@ -287,6 +400,7 @@ impl Reader<'_> {
         match open.target.take() {
             None => open.command.words.push(word),
             Some(Target::Other) => {}
+            Some(Target::Read) => open.command.reads.push(word),
             Some(Target::Write) => {
                 // A descriptor, as in 2>&1, is no file.
                 let is_descriptor =
@@ -295,9 +409,17 @@ impl Reader<'_> {
                     open.command.writes.push(word);
                 }
             }
+            Some(Target::HereString) => {
+                open.command.inputs.push(self.script.documents.len());
+                self.script.documents.push(word.text);
+            }
             Some(Target::HereDocument { strips_tabs }) => {
+                let index = self.script.documents.len();
+                self.script.documents.push(String::new());
+                open.command.inputs.push(index);
                 let is_literal = word.quoted;
-                self.here_documents.push(HereDocument { end: word.text, is_literal, strips_tabs });
+                let document = HereDocument { end: word.text, is_literal, strips_tabs, index };
+                self.here_documents.push(document);
             }
         }
     }
@@ -305,18 +427,18 @@ impl Reader<'_> {
     fn end_command(&mut self, open: &mut Open) -> Result<(), String> {
         self.end_word(open);
         let Open { command, .. } = std::mem::take(open);
-        if command.words.is_empty() && command.writes.is_empty() {
+        if command.words.is_empty() && command.writes.is_empty() && command.reads.is_empty() {
             return Ok(());
         }
-        if self.found.len() == MAX_COMMANDS {
+        if self.script.parts.len() == MAX_COMMANDS {
             return Err(format!("has more than {MAX_COMMANDS} parts"));
         }
-        self.found.push(command);
+        self.script.parts.push(command);
         Ok(())
     }
 
-    /// Passes over the here-documents that were announced on the line before.
-    fn skip_here_documents(&mut self) -> Result<(), String> {
+    /// Takes the here-documents that were announced on the line before.
+    fn take_here_documents(&mut self) -> Result<(), String> {
         for document in std::mem::take(&mut self.here_documents) {
             while self.at < self.chars.len() {
                 let rest = &self.chars[self.at..];
@@ -327,10 +449,14 @@ impl Reader<'_> {
                 if line == document.end {
                     break;
                 }
+                if let Some(text) = self.script.documents.get_mut(document.index) {
+                    text.push_str(line);
+                    text.push('\n');
+                }
                 if !document.is_literal && (line.contains("$(") || line.contains('`')) {
                     // Substitutions work in here; the rest of the line is text.
                     let escaped = line.replace('"', " ");
-                    read_nested(&format!("\"{escaped}\""), self.depth, self.found)?;
+                    read_nested(&format!("\"{escaped}\""), self.depth, self.script)?;
                 }
             }
         }
@@ -355,77 +481,4 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(line: &str, expected: &[&str]) {
-        let shown: Vec<String> = read(line)
-            .unwrap_or_else(|problem| panic!("{line:?}: {problem}"))
-            .iter()
-            .map(|simple| {
-                let mut parts: Vec<String> = simple.words.iter().map(|w| w.text.clone()).collect();
-                parts.extend(simple.writes.iter().map(|word| format!(">{}", word.text)));
-                if simple.is_piped { format!("| {}", parts.join(" ")) } else { parts.join(" ") }
-            })
-            .collect();
-        assert_eq!(shown, expected, "{line:?}");
-    }
-
-    #[test]
-    fn every_part_of_a_compound_line_is_found() {
-        check("a b; c && d || e & f\ng", &["a b", "c", "d", "e", "f", "g"]);
-        check("a | b |& c", &["a", "| b", "| c"]);
-        check("(cd x; a) ; { b; }", &["cd x", "a", "{ b", "}"]);
-        check("echo $(a b) `c \\`d\\``", &["a b", "d", "c $(…)", "echo $(…) $(…)"]);
-        check("echo \"x $(a \"b c\") y\"", &["a b c", "echo x $(…) y"]);
-        check("diff <(a) >(b)", &["a", "b", "diff"]);
-        check("echo ${x:-$(a)}", &["a", "echo ${x:-$(…)}"]);
-    }
-
-    #[test]
-    fn quotes_escapes_and_comments_are_taken_off() {
-        check(r#"echo 'a; b' "c && d" e\ f # g; h"#, &["echo a; b c && d e f"]);
-        check("s\"ud\"o x", &["sudo x"]);
-        check("a \\\n b", &["a b"]);
-        check("echo a#b", &["echo a#b"]);
-        check("", &[]);
-        check("# only a comment", &[]);
-    }
-
-    #[test]
-    fn redirections_are_told_from_arguments() {
-        check("a >x 2>>y <z", &["a >x >y"]);
-        check("a > /dev/null 2>&1", &["a >/dev/null"]);
-        check("a &> x; b >& y; c >| z", &["a >x", "b >y", "c >z"]);
-        check("a 2>&-", &["a"]);
-        check("> x", &[">x"]);
-        check("a <<< text", &["a"]);
-        check("echo 2 > x", &["echo 2 >x"]);
-    }
-
-    #[test]
-    fn here_documents_are_text_except_for_substitutions() {
-        check("cat <<EOF > x\nrm -rf /; \"\nEOF\nb", &["cat >x", "b"]);
-        check("cat <<EOF\n\"$(a)\nEOF\nb", &["cat", "a", " $(…)", "b"]);
-        check("cat <<'EOF'\n$(a)\nEOF\nb", &["cat", "b"]);
-        check("cat <<-EOF\n\ttext\n\tEOF\nb", &["cat", "b"]);
-        check("cat <<EOF\nnever ends", &["cat"]);
-    }
-
-    #[test]
-    fn lines_that_no_shell_would_take_are_errors() {
-        for line in ["echo 'a", "echo \"a", "echo $(a", "echo `a", "echo ${a", "(a"] {
-            assert!(read(line).is_err(), "{line:?}");
-        }
-        assert!(read(&"$(".repeat(100)).is_err());
-        assert!(read(&"a;".repeat(3000)).is_err());
-        assert!(read(&"a".repeat(MAX_LINE_BYTES + 1)).is_err());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_line_makes_reading_panic(line in "[a$(){}`'\"\\\\<>&|;#\n 0-9!-]{0,80}") {
-            let _ = read(&line);
-        }
-    }
-}
+mod tests;

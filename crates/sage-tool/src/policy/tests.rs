@@ -1,6 +1,6 @@
 use super::*;
 
-const ROOT: &str = "/work/tree";
+const ROOT: &str = "/project/tree";
 
 fn decide(policy: ToolPolicy, command: &str) -> Decision {
     let policy = Policy { tool_policy: policy, ..Policy::default() };
@@ -111,7 +111,7 @@ fn deleting_reaches_nothing_outside() {
             "rm -Rf ..",
             "rm -rf ../other",
             "rm --recursive /etc",
-            "rm -r -f /work/treehouse",
+            "rm -r -f /project/treehouse",
             "rm -rf a/../../b",
             "rm -rf \"$HOME/x\"",
             "rm -rf $X/",
@@ -132,7 +132,7 @@ fn deleting_reaches_nothing_outside() {
     check_allowed(&[
         "rm -rf build",
         "rm x",
-        "rm -rf ./a/b /work/tree/build",
+        "rm -rf ./a/b /project/tree/build",
         "rm -f $X",
         "rm -rf a/../b",
         "find . -name x -delete",
@@ -171,7 +171,7 @@ fn redirections_stay_inside() {
         "make > /dev/null 2>&1",
         "make 2>/dev/null",
         "echo x > out.txt",
-        "echo x > /work/tree/out",
+        "echo x > /project/tree/out",
         "a > \"$X\"",
         "cat < /etc/hosts",
         "echo x >&2",
@@ -254,7 +254,10 @@ fn the_file_is_read_with_its_known_keys() {
         Policy {
             tool_policy: ToolPolicy::Strict,
             workspace_root: Some("sub".into()),
-            skills_root: None
+            skills_root: None,
+            strict_by_project: true,
+            rules: Vec::new(),
+            root: PathBuf::new(),
         }
     );
     assert_eq!(Policy::parse(&policy.to_json(), path).unwrap(), policy);
@@ -280,3 +283,8 @@ fn a_wrong_file_is_an_error_with_file_key_and_the_nearest_name() {
     check("[]", &["JSON object"]);
     check("{\"a\": }", &["line 1"]);
 }
+
+mod files;
+mod layers;
+mod lines;
+mod properties;

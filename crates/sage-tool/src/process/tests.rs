@@ -8,6 +8,7 @@ fn spec(line: &str) -> ProcessSpec {
         line: Line::Shell(line.to_owned()),
         cwd: "/".into(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        jail: None,
         timeout: Duration::from_secs(20),
         max_output_bytes: 10_000,
     }

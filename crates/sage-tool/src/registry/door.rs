@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use sage_core::{CallId, Effect, HumanEvent, ToolCall, ToolPast, ToolRequest, head_and_tail};
+use sage_core::{CallId, Effect, ToolCall, ToolPast, head_and_tail};
 use serde_json::{Value, json};
 
+use super::ask::{Passed, ask_about_files, ask_policy};
 use super::{APPLY_EDITS, ToolRegistry};
 use crate::args;
 use crate::call::{CallCx, Intent, Tool, ToolCx, ToolResult};
 use crate::change::{self, FileEdit};
+use crate::edits::Overwrite;
 use crate::effects::{AfterCommand, Watched};
 use crate::error::{Error, Result, ToolError};
 use crate::journal::{BEFORE_KEY, Journal, Standing};
 use crate::path::{PathError, WorkPath};
-use crate::policy::Decision;
 
 /// Longest text for a model, in characters; tools have tighter bounds of their own.
 pub const MAX_RESULT_CHARS: usize = 60_000;
@@ -50,19 +51,26 @@ impl ToolRegistry {
         if let Some(reason) = objection(cx, &name, tool.effect(), &intent) {
             return refuse(&journal, &reason);
         }
+        let was_allowed = interrupted.is_some();
         if let Some(command) = &intent.command
-            && let Some(reason) =
-                ask_policy(cx, &call, &name, command, interrupted.is_some()).await?
+            && let Some(reason) = ask_policy(cx, &call, &name, command, was_allowed).await?
         {
             return refuse(&journal, &reason);
         }
+        let edits = tool.edits(&args);
+        let proposed = edits.as_ref().map(|(edits, overwrite)| (edits.as_slice(), *overwrite));
+        let may_remove =
+            match ask_about_files(cx, &call, &name, &intent, proposed, was_allowed).await? {
+                Passed::Yes { may_remove } => may_remove,
+                Passed::No(reason) => return refuse(&journal, &reason),
+            };
         let done = if tool.effect() == Effect::Execute {
             perform_watched(cx, &journal, tool, args, interrupted).await?
         } else {
             if interrupted.is_none() {
                 journal.called(tool.effect(), &args, false)?;
             }
-            let call_cx = CallCx { cx, call, interrupted };
+            let call_cx = CallCx { cx, call, interrupted, may_remove };
             told(tool.call(&call_cx, args).await)?
         };
         finish(&journal, done)
@@ -90,10 +98,17 @@ impl ToolRegistry {
         if let Some(reason) = objection_to_paths(cx, &intent) {
             return refuse(&journal, &reason);
         }
+        let proposed = Some((edits.as_slice(), Overwrite::Guarded));
+        let was_allowed = interrupted.is_some();
+        let may_remove =
+            match ask_about_files(cx, &call, APPLY_EDITS, &intent, proposed, was_allowed).await? {
+                Passed::Yes { may_remove } => may_remove,
+                Passed::No(reason) => return refuse(&journal, &reason),
+            };
         if interrupted.is_none() {
             journal.called(Effect::Write, &args, false)?;
         }
-        let call_cx = CallCx { cx, call, interrupted };
+        let call_cx = CallCx { cx, call, interrupted, may_remove };
         let done = told(change::apply(&call_cx, &edits))?;
         finish(&journal, done)
     }
@@ -157,7 +172,7 @@ enum Problem {
     BadArguments { name: String, effect: Effect, problem: String },
 }
 
-fn answered(journal: &Journal<'_>, bytes: &[u8]) -> Result<ToolResult> {
+pub(super) fn answered(journal: &Journal<'_>, bytes: &[u8]) -> Result<ToolResult> {
     serde_json::from_slice(bytes).map_err(|_| journal.unreadable())
 }
 
@@ -167,7 +182,7 @@ pub(crate) fn refuse(journal: &Journal<'_>, reason: &str) -> Result<ToolResult> 
     Ok(result)
 }
 
-fn finish(journal: &Journal<'_>, mut result: ToolResult) -> Result<ToolResult> {
+pub(super) fn finish(journal: &Journal<'_>, mut result: ToolResult) -> Result<ToolResult> {
     result.text = head_and_tail(&result.text, MAX_RESULT_CHARS);
     if result.refused {
         journal.refused(&result.text, &result)?;
@@ -177,7 +192,7 @@ fn finish(journal: &Journal<'_>, mut result: ToolResult) -> Result<ToolResult> {
 }
 
 /// Turns what a model should read into a result.
-fn told(done: std::result::Result<ToolResult, ToolError>) -> Result<ToolResult> {
+pub(super) fn told(done: std::result::Result<ToolResult, ToolError>) -> Result<ToolResult> {
     match done {
         Ok(result) => Ok(result),
         Err(ToolError::Told(text)) => Ok(ToolResult::failure(text)),
@@ -191,7 +206,7 @@ fn objection(cx: &ToolCx, name: &str, effect: Effect, intent: &Intent) -> Option
     cx.grant.objection(name, effect).or_else(|| objection_to_paths(cx, intent))
 }
 
-fn objection_to_paths(cx: &ToolCx, intent: &Intent) -> Option<String> {
+pub(super) fn objection_to_paths(cx: &ToolCx, intent: &Intent) -> Option<String> {
     type Found = std::result::Result<WorkPath, PathError>;
     let objection = |found: Found, is_written: bool| match found {
         Ok(path) if is_written => cx.grant.objection_to_write(path.as_str()),
@@ -205,45 +220,6 @@ fn objection_to_paths(cx: &ToolCx, intent: &Intent) -> Option<String> {
     reads.chain(writes).chain(removes).find_map(|(found, is_written)| objection(found, is_written))
 }
 
-/// What the policy, or the person it asks, says against a command. A command that was let through
-/// before it was interrupted is not asked about again.
-pub(crate) async fn ask_policy(
-    cx: &ToolCx,
-    call: &CallId,
-    tool: &str,
-    command: &str,
-    was_allowed: bool,
-) -> Result<Option<String>> {
-    let rule = match cx.policy.decide(tool, command, cx.workspace.root()) {
-        Decision::Allow => return Ok(None),
-        Decision::Deny { rule } => return Ok(Some(format!("policy: {rule}"))),
-        Decision::Ask { .. } if was_allowed => return Ok(None),
-        Decision::Ask { rule } => rule,
-    };
-    let request = ToolRequest {
-        node: call.node.clone(),
-        tool: tool.to_owned(),
-        what: command.to_owned(),
-        because: rule.clone(),
-    };
-    let approval = tokio::select! {
-        biased;
-        () = cx.cancel.cancelled() => return Err(Error::Cancelled),
-        approval = cx.interaction.approve_tool(request) => approval,
-    };
-    cx.recorder.emit(
-        HumanEvent::ToolReviewed {
-            node: call.node.clone(),
-            tool: tool.to_owned(),
-            what: crate::journal::one_line(command),
-            allowed: approval.allowed,
-            by: approval.by,
-        }
-        .into(),
-    )?;
-    Ok((!approval.allowed).then(|| format!("not approved ({rule})")))
-}
-
 /// Performs a call that starts processes, and accounts for what they did to the files.
 async fn perform_watched(
     cx: &ToolCx,
@@ -255,7 +231,7 @@ async fn perform_watched(
     let before = interrupted.as_ref().and_then(|past| journal.before_of(past));
     let watched = Watched::begin(cx, &journal.call, before, AfterCommand::KeepGranted).await?;
     journal.called(Effect::Execute, &with_before(&args, &watched), true)?;
-    let call_cx = CallCx { cx, call: journal.call.clone(), interrupted };
+    let call_cx = CallCx { cx, call: journal.call.clone(), interrupted, may_remove: false };
     let done = tool.call(&call_cx, args).await;
     let after = watched.end(cx, &journal.call).await?;
     let mut result = told(done)?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::testing::{Bench, call};
-use crate::{Control, Error, Policy, ToolPolicy};
+use crate::{Control, Error, Policy};
 
 #[tokio::test]
 async fn a_read_is_logged_before_and_after_and_not_repeated_on_resume() {
@@ -144,7 +144,7 @@ async fn policy_denies_asks_and_remembers() {
     assert!(denied.refused && denied.text.contains("policy"), "{}", denied.text);
     assert_eq!(bench.facts(), ["refused run"]);
 
-    bench.cx.policy = Policy { tool_policy: ToolPolicy::Strict, ..Policy::default() }.into();
+    bench.cx.policy = Policy::strict().into();
     let no = Refusing::new();
     let mut bench = bench.asking(no.clone());
     let refused = bench.call(2, "run", json!({"command": "touch x"})).await;

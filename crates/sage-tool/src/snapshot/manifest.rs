@@ -1,17 +1,13 @@
 //! What a snapshot says: every entry of a tree, in a form whose bytes depend on nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sage_core::{BlobRef, FileState};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::path;
 use crate::workspace::{FOLDER_MODE, LINK_MODE};
-
-/// Version of the manifest's form.
-const VERSION: u32 = 1;
 
 /// How much of a tree a snapshot covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +52,11 @@ impl Entry {
             Self::Folder { mode, .. } => folder_state(*mode),
         }
     }
+
+    /// Whether it can be made again from what is kept.
+    fn is_covered(&self) -> bool {
+        !matches!(self, Self::Uncovered { .. } | Self::Folder { closed: true, .. })
+    }
 }
 
 /// Stands for the content of a file that is not read.
@@ -67,33 +68,22 @@ pub(crate) fn folder_state(mode: u32) -> FileState {
     FileState { hash: BlobRef::of(b""), mode: FOLDER_MODE | mode }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// All entries of a tree.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Manifest {
-    pub version: u32,
     pub covers: Covers,
     pub entries: BTreeMap<String, Entry>,
-    pub not_covered: Vec<String>,
+    /// Entries that git ignores; what is below such a folder is ignored with it, named here or not.
+    pub ignored: BTreeSet<String>,
 }
 
 impl Manifest {
     pub(crate) fn new(covers: Covers) -> Self {
-        Self { version: VERSION, covers, entries: BTreeMap::new(), not_covered: Vec::new() }
+        Self { covers, entries: BTreeMap::new(), ignored: BTreeSet::new() }
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let manifest: Self =
-            serde_json::from_slice(bytes).map_err(|error| format!("its manifest: {error}"))?;
-        if manifest.version > VERSION {
-            return Err(format!("its manifest has version {}", manifest.version));
-        }
-        Ok(manifest)
-    }
-
-    /// Sorted and without choices, so that equal trees have equal addresses.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self)
-            .map_err(|error| Error::Internal(format!("a manifest is not JSON: {error}")))
+    pub(super) fn is_ignored(&self, path: &str) -> bool {
+        !self.ignored.is_empty() && with_ancestors(path).any(|path| self.ignored.contains(path))
     }
 }
 
@@ -106,6 +96,10 @@ pub struct Difference {
     pub before: Option<FileState>,
     /// In the second; absent if it does not exist.
     pub after: Option<FileState>,
+    /// Whether what was there first can be made again from what is kept.
+    pub is_covered: bool,
+    /// Whether git ignored it where it was there first, or ignores it now if it is new.
+    pub ignored: bool,
 }
 
 /// One state of a work tree. Cheap to clone.
@@ -138,16 +132,27 @@ impl Snapshot {
         self.manifest.entries.values().filter(is_file).count() as u64
     }
 
-    /// Paths whose contents are not kept; folders end with `/`.
+    /// Paths whose contents are not kept; folders end with `/`. Sorted.
     #[must_use]
-    pub fn not_covered(&self) -> &[String] {
-        &self.manifest.not_covered
+    pub fn not_covered(&self) -> Vec<String> {
+        let named = |(path, entry): (&String, &Entry)| match entry {
+            Entry::Uncovered { .. } => Some(path.clone()),
+            Entry::Folder { closed: true, .. } => Some(format!("{path}/")),
+            _ => None,
+        };
+        self.entries().iter().filter_map(named).collect()
     }
 
     /// What it holds at a path.
     #[must_use]
     pub fn state(&self, path: &str) -> Option<FileState> {
         self.entry(path).map(Entry::state)
+    }
+
+    /// Whether what it holds at a path can be made again; also true where it holds nothing.
+    #[must_use]
+    pub fn is_covered(&self, path: &str) -> bool {
+        self.entry(path).is_none_or(Entry::is_covered)
     }
 
     pub(crate) fn entry(&self, path: &str) -> Option<&Entry> {
@@ -158,10 +163,25 @@ impl Snapshot {
         &self.manifest.entries
     }
 
+    /// Whether it has a folder here whose contents it has, or does not have; `None` for no folder.
+    pub(crate) fn is_closed(&self, path: &str) -> Option<bool> {
+        match self.entry(path) {
+            Some(Entry::Folder { closed: true, .. }) => Some(true),
+            Some(Entry::Folder { .. }) => {
+                let below = format!("{path}/");
+                let next = self.entries().range(below.clone()..).next();
+                // One that was empty says nothing about what it will be filled with.
+                next.is_some_and(|(path, _)| path.starts_with(&below)).then_some(false)
+            }
+            _ => None,
+        }
+    }
+
     /// The addresses of the contents it refers to.
-    pub(crate) fn contents(&self) -> impl Iterator<Item = &BlobRef> {
+    pub(crate) fn contents(&self) -> impl Iterator<Item = BlobRef> {
         self.manifest.entries.values().filter_map(|entry| match entry {
-            Entry::File { hash, .. } => Some(hash),
+            Entry::File { hash, .. } => Some(hash.clone()),
+            Entry::Link { .. } => Some(entry.state().hash),
             _ => None,
         })
     }
@@ -177,23 +197,59 @@ impl Snapshot {
     }
 
     pub(crate) fn difference(&self, to: &Self) -> Vec<Difference> {
-        let (from, to) = (&self.manifest.entries, &to.manifest.entries);
-        let mut differences = Vec::new();
-        for (path, old) in from {
-            let new = to.get(path);
-            if new == Some(old) {
-                continue;
-            }
-            let (before, after) = (Some(old.state()), new.map(Entry::state));
-            if before != after {
-                differences.push(Difference { path: path.clone(), before, after });
-            }
-        }
-        for (path, new) in to.iter().filter(|(path, _)| !from.contains_key(*path)) {
-            let (before, after) = (None, Some(new.state()));
-            differences.push(Difference { path: path.clone(), before, after });
-        }
-        differences.sort_by(|a, b| a.path.cmp(&b.path));
+        let (from, to) = (&*self.manifest, &*to.manifest);
+        let is_hidden = |side: &Manifest, path: &str| {
+            let closed = |folder: &str| {
+                matches!(side.entries.get(folder), Some(Entry::Folder { closed: true, .. }))
+            };
+            with_ancestors(path).skip(1).any(closed)
+        };
+        let mut differences = difference(from, to);
+        // What one of the two did not look into is unknown there, not gone or new.
+        let is_same = from.covers == to.covers;
+        differences.retain(|found| is_same || !found.ignored);
+        differences.retain(|found| match (&found.before, &found.after) {
+            (Some(_), None) => !is_hidden(to, &found.path),
+            (None, Some(_)) => !is_hidden(from, &found.path),
+            _ => true,
+        });
         differences
     }
+}
+
+/// What differs between two states, or between those parts of them that they do not share, by path.
+pub(super) fn difference(from: &Manifest, to: &Manifest) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for (path, old) in &from.entries {
+        let new = to.entries.get(path);
+        if new == Some(old) {
+            continue;
+        }
+        let (before, after) = (Some(old.state()), new.map(Entry::state));
+        if before != after {
+            differences.push(Difference {
+                path: path.clone(),
+                before,
+                after,
+                is_covered: old.is_covered(),
+                ignored: from.is_ignored(path),
+            });
+        }
+    }
+    for (path, new) in to.entries.iter().filter(|(path, _)| !from.entries.contains_key(*path)) {
+        differences.push(Difference {
+            path: path.clone(),
+            before: None,
+            after: Some(new.state()),
+            is_covered: true,
+            ignored: to.is_ignored(path),
+        });
+    }
+    differences.sort_by(|a, b| a.path.cmp(&b.path));
+    differences
+}
+
+/// The path itself, then the folders above it, innermost first.
+fn with_ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(parent, _)| parent))
 }

@@ -78,6 +78,11 @@ impl Objects {
         if BlobRef::of(&bytes) == *hash { Ok(bytes) } else { Err(fail("it is damaged".to_owned())) }
     }
 
+    /// How large a content is.
+    pub(crate) fn size(&self, hash: &BlobRef) -> Option<u64> {
+        fs::metadata(self.path(hash)).ok().filter(fs::Metadata::is_file).map(|meta| meta.len())
+    }
+
     pub(crate) fn has(&self, hash: &BlobRef) -> bool {
         self.path(hash).is_file()
     }
@@ -114,6 +119,18 @@ impl Objects {
             }
         }
         Ok(freed)
+    }
+
+    /// Number and bytes of the contents.
+    pub(crate) fn count(&self) -> Result<(u64, u64)> {
+        let (mut n, mut bytes) = (0, 0);
+        for folder in entries(&self.dir)?.into_iter().filter(|path| path.is_dir()) {
+            for file in entries(&folder)? {
+                n += 1;
+                bytes += fs::metadata(&file).map_or(0, |meta| meta.len());
+            }
+        }
+        Ok((n, bytes))
     }
 
     /// Whether a content is there with its full length: a power failure may have cut it.
@@ -158,7 +175,7 @@ pub(crate) fn hash_of(from: &mut File, mut copy: Option<&mut File>) -> io::Resul
     Ok((hash, size))
 }
 
-fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let fail = |source| Error::io("reading", dir, source);
     let entries = fs::read_dir(dir).map_err(fail)?;
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(fail)).collect()

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use sage_core::FileState;
 
 use super::SnapshotStore;
-use super::manifest::Entry;
-use super::restore::{Trace, state_on_disk};
+use super::put_back::{Staged, Trace, put_back};
+use super::restore::state_on_disk;
 use crate::error::Result;
 use crate::path;
-use crate::workspace::{FOLDER_MODE, LINK_MODE, Workspace};
+use crate::workspace::Workspace;
 
 impl SnapshotStore {
+    /// What is at a path of a log now, of whatever kind; links are not followed.
+    pub fn state_on_disk(workspace: &Workspace, path: &str) -> Result<Option<FileState>> {
+        state_on_disk(workspace, &path::recorded(path)?)
+    }
+
     /// Those of `states` that the work tree does not hold now. Links are not followed, so what lies at
     /// a path may lead anywhere, or be no file at all.
     pub fn differing(
@@ -21,7 +26,7 @@ impl SnapshotStore {
     ) -> Result<BTreeMap<String, Option<FileState>>> {
         let mut differing = BTreeMap::new();
         for (path, state) in states {
-            if state_on_disk(workspace, &path::normalise(&path, &[])?)? != state {
+            if state_on_disk(workspace, &path::recorded(&path)?)? != state {
                 differing.insert(path, state);
             }
         }
@@ -32,7 +37,7 @@ impl SnapshotStore {
     /// in another. The contents must have been kept ([`SnapshotStore::keep`]), as those of every
     /// logged change are; if one is missing, nothing is changed. Safe to repeat after a crash.
     ///
-    /// Unlike [`SnapshotStore::restore`] it does not ask who changed a path last: it is for the
+    /// Unlike [`SnapshotStore::outlook`] it does not ask who changed a path last: it is for the
     /// program's own changes, while the task that made them still holds its claim.
     pub fn revert(
         &self,
@@ -42,26 +47,17 @@ impl SnapshotStore {
         let _lock = workspace.write_lock();
         let mut traces = Vec::new();
         for (path, state) in states {
-            let path = path::normalise(path, &[])?;
+            let path = path::recorded(path)?;
             let now = state_on_disk(workspace, &path)?;
             if now == *state {
                 continue;
             }
-            let target = state.as_ref().map(|state| self.entry_of(state)).transpose()?;
+            let target = state.as_ref().map(|state| self.kept_entry(state)).transpose()?;
             traces.push(Trace { path, now, target });
         }
-        Self::put_back(Some(self), workspace, &traces, &|_| false, &mut Err)?;
+        let staged = Staged::default();
+        let mut fail = |_: &Trace, error| Err(error);
+        put_back(Some(self), workspace, &traces, &staged, &|_| false, &mut fail)?;
         Ok(traces.iter().map(|trace| trace.path.as_str().to_owned()).collect())
-    }
-
-    fn entry_of(&self, state: &FileState) -> Result<Entry> {
-        if state.mode == LINK_MODE {
-            return Ok(Entry::Link { target: path::encode_bytes(&self.read(&state.hash)?) });
-        }
-        if state.mode & FOLDER_MODE != 0 {
-            return Ok(Entry::Folder { mode: state.mode & !FOLDER_MODE, closed: false });
-        }
-        let size = self.read(&state.hash)?.len() as u64;
-        Ok(Entry::File { mode: state.mode, size, hash: state.hash.clone() })
     }
 }

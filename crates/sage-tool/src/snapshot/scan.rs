@@ -1,5 +1,6 @@
 //! Reading a tree into a manifest.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use nix::unistd::Pid;
 use sage_core::BlobRef;
 
-use super::manifest::{Covers, Entry, Manifest};
+use super::manifest::{Covers, Entry, Manifest, Snapshot};
 use super::objects::{Objects, hash_of};
 use super::stat_cache::{Stamp, StatCache};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub const MAX_IGNORED_FILE_BYTES: u64 = 8 * 1024 * 1024;
 pub const MAX_IGNORED_TOTAL_BYTES: u64 = 256 * 1024 * 1024;
 /// Ignored files beyond this number, in the order of their paths, are not kept.
 pub const MAX_IGNORED_FILES: usize = 20_000;
+/// An ignored folder with more entries than this is not looked into: something fills it.
+pub const MAX_IGNORED_ENTRIES: usize = 20_000;
 /// Entries beyond this number are an error: somebody works in `/`.
 const MAX_ENTRIES: usize = 3_000_000;
 /// Threads that read files.
@@ -63,17 +66,28 @@ struct Wanted {
     mode: u32,
 }
 
-/// Reads the tree. Contents go to `objects` where given. `now_ns` is the file system's present.
+/// How a tree is read.
+pub(crate) struct Look<'a> {
+    pub covers: Covers,
+    /// Which folders an earlier look went into, so that nothing can be hidden from a later one.
+    pub like: Option<&'a Snapshot>,
+    /// Where contents are kept, if they are.
+    pub objects: Option<&'a Objects>,
+    /// The file system's present.
+    pub now_ns: i64,
+    /// Says when to give up.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Reads the tree.
 pub(crate) fn scan(
     workspace: &Workspace,
-    covers: Covers,
     cache: &Mutex<StatCache>,
-    objects: Option<&Objects>,
-    now_ns: i64,
-    stop: &(dyn Fn() -> bool + Sync),
+    look: &Look<'_>,
 ) -> Result<Scanned> {
-    let mut manifest = Manifest::new(covers);
-    let wanted = survey(workspace, covers, now_ns, &mut manifest, stop)?;
+    let Look { objects, now_ns, stop, .. } = *look;
+    let mut manifest = Manifest::new(look.covers);
+    let wanted = survey(workspace, look, &mut manifest)?;
     if let Some(objects) = objects {
         keep_links(&manifest, objects)?;
     }
@@ -106,35 +120,28 @@ pub(crate) fn scan(
             }
             Err(error) if is_absent(&error) => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                manifest.not_covered.push(path.clone());
-                let (size, mtime_ns) = (file.stamp.size, file.stamp.mtime_ns);
-                manifest.entries.insert(path, Entry::Uncovered { mode, size, mtime_ns });
+                uncovered(&mut manifest, path, &file.stamp, mode);
             }
             Err(error) => return Err(Error::io("keeping a copy of", &file.at, error)),
         }
     }
-    manifest.not_covered.sort();
     Ok(Scanned { manifest, n_read: unread.len() })
 }
 
 /// Goes through the tree: everything that needs no reading goes into the manifest, the rest is returned.
-fn survey(
-    workspace: &Workspace,
-    covers: Covers,
-    now_ns: i64,
-    manifest: &mut Manifest,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Vec<Wanted>> {
+fn survey(workspace: &Workspace, look: &Look<'_>, manifest: &mut Manifest) -> Result<Vec<Wanted>> {
     let mut wanted = Vec::new();
     let mut ignored = Vec::new();
     let mut n_entries = 0;
+    let mut crowds = Crowds::default();
+    let was_closed = |path: &str| look.like.and_then(|like| like.is_closed(path));
     let options = Walk {
         below: WorkPath::trusted(""),
-        ignored: covers == Covers::Everything,
+        ignored: look.covers == Covers::Everything,
         keep_temp: true,
     };
     walk(workspace.root(), &options, &mut |found| {
-        if stop() {
+        if (look.stop)() {
             return Err(Error::Cancelled);
         }
         n_entries += 1;
@@ -144,16 +151,21 @@ fn survey(
         }
         let stamp = Stamp::of(&found.meta);
         if is_temp(&found) {
-            remove_leftover(&found.at, &stamp, now_ns);
+            remove_leftover(&found.at, &stamp, look.now_ns);
             return Ok(Descend::No);
+        }
+        if found.ignored {
+            if found.n_ignored_bytes == found.path.len() {
+                manifest.ignored.insert(found.path.clone());
+            } else if crowds.is_full(&found, &was_closed) {
+                return Ok(Descend::No);
+            }
         }
         let mode = mode_of(&found.meta);
         match found.kind {
             Kind::Folder => {
-                let closed = is_refillable(&found.at, &found.path, found.ignored);
-                if closed {
-                    manifest.not_covered.push(format!("{}/", found.path));
-                }
+                let closed = was_closed(&found.path)
+                    .unwrap_or_else(|| is_refillable(&found.at, &found.path, found.ignored));
                 let mode = mode & !FOLDER_MODE;
                 manifest.entries.insert(found.path, Entry::Folder { mode, closed });
                 return Ok(if closed { Descend::No } else { Descend::Yes });
@@ -173,6 +185,7 @@ fn survey(
         }
         Ok(Descend::Yes)
     })?;
+    crowds.close(manifest, &mut ignored);
     // By path, so that the caps hit the same files each time.
     ignored.sort_by(|a, b| a.path.cmp(&b.path));
     let mut total = 0;
@@ -191,6 +204,44 @@ fn survey(
     Ok(wanted)
 }
 
+/// Counts what is in each outermost ignored folder. A data set or a cache of ours that nobody named may
+/// lie there: looking at it before and after each command would take longer than the command.
+#[derive(Default)]
+struct Crowds {
+    n_entries: HashMap<String, usize>,
+    full: BTreeSet<String>,
+}
+
+impl Crowds {
+    /// Whether the ignored folder in which this entry lies has too many of them.
+    fn is_full(&mut self, found: &Found, was_closed: &dyn Fn(&str) -> Option<bool>) -> bool {
+        let folder = &found.path[..found.n_ignored_bytes];
+        match self.n_entries.get_mut(folder) {
+            Some(n) => *n += 1,
+            None => drop(self.n_entries.insert(folder.to_owned(), 1)),
+        }
+        let n = self.n_entries.get(folder).copied().unwrap_or_default();
+        // One that was looked into before a command is looked into after it, too.
+        let is_full = n > MAX_IGNORED_ENTRIES && was_closed(folder) != Some(false);
+        if is_full && !self.full.contains(folder) {
+            self.full.insert(folder.to_owned());
+        }
+        is_full
+    }
+
+    /// Forgets what is in those that were too full.
+    fn close(self, manifest: &mut Manifest, files: &mut Vec<Wanted>) {
+        for folder in self.full {
+            let below = format!("{folder}/");
+            manifest.entries.retain(|path, _| !path.starts_with(&below));
+            files.retain(|file| !file.path.starts_with(&below));
+            if let Some(Entry::Folder { closed, .. }) = manifest.entries.get_mut(&folder) {
+                *closed = true;
+            }
+        }
+    }
+}
+
 /// Where links lead is in the manifest, but the log knows a link by its address alone.
 fn keep_links(manifest: &Manifest, objects: &Objects) -> Result<()> {
     for entry in manifest.entries.values() {
@@ -202,7 +253,6 @@ fn keep_links(manifest: &Manifest, objects: &Objects) -> Result<()> {
 }
 
 fn uncovered(manifest: &mut Manifest, path: String, stamp: &Stamp, mode: u32) {
-    manifest.not_covered.push(path.clone());
     let (size, mtime_ns) = (stamp.size, stamp.mtime_ns);
     manifest.entries.insert(path, Entry::Uncovered { mode, size, mtime_ns });
 }

@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use sage_core::FileState;
 
 use super::*;
-use crate::snapshot::scan::{MAX_FILE_BYTES, MAX_IGNORED_FILE_BYTES};
+
+mod large;
+mod random;
 use crate::testing::Bench;
 
 type Expected = BTreeMap<String, Option<FileState>>;
@@ -21,6 +23,32 @@ fn store(bench: &Bench) -> &SnapshotStore {
 fn left(bench: &Bench, from: &Snapshot, to: &Snapshot) -> Expected {
     let differences = store(bench).diff(from, to);
     differences.into_iter().map(|change| (change.path, change.after)).collect()
+}
+
+/// Puts these paths back, as an undo does: unless one of them is in a state that nobody expects.
+fn restore_paths(
+    bench: &Bench,
+    target: &Snapshot,
+    paths: impl IntoIterator<Item = String>,
+    expected: &Expected,
+) -> Result<Restored> {
+    let want = |path: String| Want {
+        target: target.state(&path),
+        is_covered: target.is_covered(&path),
+        known: Some(expected.get(&path).cloned().into_iter().collect()),
+        path,
+    };
+    let wants: Vec<Want> = paths.into_iter().map(want).collect();
+    let outlook = store(bench).outlook(&bench.cx.workspace, &wants)?;
+    if !outlook.foreign.is_empty() {
+        return Err(Error::ChangedSince { paths: outlook.foreign });
+    }
+    let is_kept = |path: &str| target.entry(path).is_some();
+    store(bench).carry_out(&bench.cx.workspace, outlook, &is_kept)
+}
+
+fn restore(bench: &Bench, target: &Snapshot, expected: &Expected) -> Result<Restored> {
+    restore_paths(bench, target, expected.keys().cloned(), expected)
 }
 
 fn messy() -> Bench {
@@ -85,13 +113,11 @@ fn a_tree_is_restored_exactly() {
     havoc(&bench);
     let end = take(&bench);
     let expected = left(&bench, &start, &end);
-    let restored =
-        store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    let restored = restore(&bench, &start, &expected).unwrap();
     assert_eq!(bench.tree(), before);
     assert!(restored.not_covered.is_empty());
     assert!(restored.paths.contains(&"a.txt".to_owned()));
-    let again =
-        store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    let again = restore(&bench, &start, &expected).unwrap();
     assert_eq!(again, Restored::default());
     assert_eq!(take(&bench).id(), start.id(), "equal trees have equal addresses");
 }
@@ -102,9 +128,7 @@ fn the_whole_tree_can_be_restored_without_knowing_what_was_left() {
     let before = bench.tree();
     let start = take(&bench);
     havoc(&bench);
-    store(&bench)
-        .restore(&bench.cx.workspace, &start, Scope::Everything, &Expected::new())
-        .unwrap();
+    store(&bench).restore_all(&bench.cx.workspace, &start).unwrap();
     assert_eq!(bench.tree(), before);
 }
 
@@ -120,8 +144,7 @@ fn work_of_others_is_never_overwritten() {
     bench.write("crlf.txt", "mine\n");
     bench.write("dir/b.txt", "mine\n");
     let before = bench.tree();
-    let error =
-        store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap_err();
+    let error = restore(&bench, &start, &expected).unwrap_err();
     assert_eq!(error.kind(), sage_core::ErrorKind::Rejected);
     let Error::ChangedSince { paths } = error else { panic!("{error}") };
     assert_eq!(paths, ["a.txt", "crlf.txt"]);
@@ -129,7 +152,7 @@ fn work_of_others_is_never_overwritten() {
     // What is already as it shall be is no obstacle.
     bench.write("a.txt", "a\n");
     fs::remove_file(bench.at("crlf.txt")).unwrap();
-    store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    restore(&bench, &start, &expected).unwrap();
     assert_eq!(bench.text("dir/b.txt"), "mine\n");
     assert_eq!(bench.text("a.txt"), "a\n");
 }
@@ -141,17 +164,14 @@ fn single_paths_can_be_restored() {
     havoc(&bench);
     let expected = left(&bench, &start, &take(&bench));
     let paths = ["a.txt".to_owned(), "new/deep/file".to_owned()];
-    let restored = store(&bench)
-        .restore(&bench.cx.workspace, &start, Scope::Paths(&paths), &expected)
-        .unwrap();
+    let restored = restore_paths(&bench, &start, paths.clone(), &expected).unwrap();
     assert_eq!(restored.paths, paths);
     assert_eq!(bench.text("a.txt"), "a\n");
     assert!(!bench.exists("new"), "folders that were made for it go too");
     assert_eq!(bench.text("x.log"), "changed\n");
     // Without knowing what was left, a changed file is somebody's work.
     let paths = ["x.log".to_owned()];
-    let refused =
-        store(&bench).restore(&bench.cx.workspace, &start, Scope::Paths(&paths), &Expected::new());
+    let refused = restore_paths(&bench, &start, paths.clone(), &Expected::new());
     assert!(matches!(refused, Err(Error::ChangedSince { .. })));
 }
 
@@ -173,14 +193,12 @@ fn a_half_done_restore_is_completed() {
             .filter(|path| !path.starts_with("swap") && !path.starts_with("tree"))
             .take(n_done)
             .collect();
-        store(&bench)
-            .restore(&bench.cx.workspace, &start, Scope::Paths(&paths), &expected)
-            .unwrap();
+        restore_paths(&bench, &start, paths.clone(), &expected).unwrap();
         if n_done % 2 == 0 {
             fs::remove_dir_all(bench.at("swap")).unwrap();
             fs::remove_file(bench.at("tree")).unwrap();
         }
-        store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+        restore(&bench, &start, &expected).unwrap();
         assert_eq!(bench.tree(), before, "after {n_done} paths");
     }
 }
@@ -192,8 +210,7 @@ fn a_path_out_of_a_log_cannot_lead_outside() {
     for path in ["../x", "/etc/passwd", ".git/config", ".sage/policy.json"] {
         let paths = [path.to_owned()];
         let expected = Expected::from([(path.to_owned(), None)]);
-        let refused =
-            store(&bench).restore(&bench.cx.workspace, &start, Scope::Paths(&paths), &expected);
+        let refused = restore_paths(&bench, &start, paths.clone(), &expected);
         assert!(matches!(refused, Err(Error::Path(_))), "{path}");
     }
 }
@@ -213,7 +230,7 @@ fn folders_that_tools_fill_are_known_by_their_presence_only() {
     assert_eq!(take(&bench).id(), start.id());
     bench.write("sub/node_modules/c/d.js", "x");
     let expected = left(&bench, &start, &take(&bench));
-    store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    restore(&bench, &start, &expected).unwrap();
     assert!(!bench.exists("sub"));
     assert!(bench.exists("target/new"));
 }
@@ -233,17 +250,116 @@ fn files_over_the_caps_are_named_and_their_changes_seen() {
     bench.write("small.bin", "changed");
     let expected = left(&bench, &start, &take(&bench));
     assert_eq!(expected.keys().collect::<Vec<_>>(), ["big", "small.bin"]);
-    let restored =
-        store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    let restored = restore(&bench, &start, &expected).unwrap();
     assert_eq!(
-        restored,
-        Restored { paths: vec!["small.bin".into()], not_covered: vec!["big".into()] }
+        (restored.paths, restored.not_covered),
+        (vec!["small.bin".to_owned()], vec!["big".to_owned()])
     );
     // A new large file of the run goes.
     sparse("new_big", MAX_FILE_BYTES + 1);
     let expected = Expected::from([("new_big".to_owned(), take(&bench).state("new_big"))]);
-    store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    restore(&bench, &start, &expected).unwrap();
     assert!(!bench.exists("new_big"));
+}
+
+#[test]
+fn a_large_file_that_was_renamed_gets_its_name_back() {
+    let bench = Bench::new(&[("d/x", "x\n")]);
+    fs::File::create(bench.at("d/big")).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+    mode(&bench, "d/big", 0o640);
+    let start = take(&bench);
+    fs::create_dir(bench.at("new")).unwrap();
+    fs::rename(bench.at("d/big"), bench.at("new/name")).unwrap();
+    fs::remove_dir_all(bench.at("d")).unwrap();
+    mode(&bench, "new/name", 0o600);
+    let expected = left(&bench, &start, &take(&bench));
+    let restored = restore(&bench, &start, &expected).unwrap();
+    assert_eq!((restored.not_covered, restored.failed), (vec![], vec![]));
+    assert_eq!(take(&bench).id(), start.id());
+}
+
+#[test]
+fn folders_that_are_closed_to_their_owner_are_opened_for_the_time() {
+    let bench = Bench::new(&[("d/x", "x\n"), ("d/e/y", "y\n")]);
+    mode(&bench, "d", 0o555);
+    let before = bench.tree();
+    let start = take(&bench);
+    bench.write("d/e/y", "changed\n");
+    fs::remove_file(bench.at("d/x")).unwrap();
+    mode(&bench, "d/e", 0o000);
+    let expected = left(&bench, &start, &take(&bench));
+    restore(&bench, &start, &expected).unwrap();
+    assert_eq!(bench.tree(), before);
+}
+
+#[test]
+fn only_the_mode_is_changed_where_only_the_mode_differs() {
+    let bench = Bench::new(&[("a", "a\n")]);
+    fs::hard_link(bench.at("a"), bench.at("b")).unwrap();
+    let start = take(&bench);
+    mode(&bench, "a", 0o4711);
+    let expected = left(&bench, &start, &take(&bench));
+    restore(&bench, &start, &expected).unwrap();
+    assert_eq!(take(&bench).id(), start.id());
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(fs::metadata(bench.at("a")).unwrap().nlink(), 2);
+}
+
+#[test]
+fn an_ignored_folder_that_something_fills_is_not_looked_into() {
+    let bench = Bench::new(&[(".gitignore", "/data/\n"), ("data/few/x", "x\n")]);
+    let start = take(&bench);
+    assert_eq!(start.not_covered(), [""; 0]);
+    fs::create_dir(bench.at("data/many")).unwrap();
+    for n in 0..=MAX_IGNORED_ENTRIES {
+        fs::write(bench.at(&format!("data/many/{n}")), "").unwrap();
+    }
+    // Where it was looked into before, it is looked into again: nothing can be hidden so.
+    assert!(take(&bench).state("data/many/7").is_some());
+    // Somebody who looks for the first time does not.
+    let fresh = Workspace::open(&bench.root()).unwrap();
+    let crowded = store(&bench).take(&fresh, Covers::Everything).unwrap();
+    assert_eq!(crowded.not_covered(), ["data/"]);
+    assert!(crowded.state("data/few/x").is_none());
+    // And what it did not see is neither gone nor new.
+    assert!(start.difference(&crowded).is_empty() && crowded.difference(&start).is_empty());
+}
+
+#[test]
+fn equal_parts_of_trees_are_kept_once() {
+    let bench = Bench::new(&[]);
+    for n in 0..2_000 {
+        bench.write(&format!("d{}/f{n}", n % 40), "same\n");
+    }
+    let first = take(&bench);
+    let n_before = store(&bench).size().unwrap().n_contents;
+    assert!(n_before > 4, "a large manifest has several pieces");
+    bench.write("d7/f7", "other\n");
+    bench.write("d7/new", "other\n");
+    let second = take(&bench);
+    let n_more = store(&bench).size().unwrap().n_contents - n_before;
+    assert!(n_more <= 3, "{n_more} more contents for one file and its piece");
+    let changes = store(&bench).changes(first.id(), second.id()).unwrap();
+    assert_eq!(changes, first.difference(&second));
+    assert_eq!(changes.len(), 2);
+    assert_eq!(store(&bench).load(first.id()).unwrap().entries(), first.entries());
+}
+
+#[test]
+fn a_manifest_of_the_older_form_is_still_read() {
+    let bench = messy();
+    let now = take(&bench);
+    let old = serde_json::json!({
+        "version": 1, "covers": "everything", "entries": now.entries(), "not_covered": [],
+    });
+    let bytes = serde_json::to_vec(&old).unwrap();
+    let id = BlobRef::of(&bytes);
+    let path = bench.at(".sage/snapshots/manifests").join(format!("{id}.json"));
+    fs::write(path, bytes).unwrap();
+    assert_eq!(store(&bench).load(&id).unwrap().entries(), now.entries());
+    assert_eq!(store(&bench).changes(&id, now.id()).unwrap(), []);
+    bench.write("a.txt", "changed\n");
+    assert_eq!(store(&bench).changes(&id, take(&bench).id()).unwrap().len(), 1);
 }
 
 #[test]
@@ -271,9 +387,10 @@ fn unchanged_files_are_not_read_again() {
     let scan_at = |now_ns: i64| {
         let store = store(&bench);
         store.load_cache();
-        let workspace = &bench.cx.workspace;
-        scan(workspace, Covers::Everything, &store.cache, Some(&store.objects), now_ns, &|| false)
-            .unwrap()
+        let objects = Some(&store.objects);
+        let look =
+            Look { covers: Covers::Everything, like: None, objects, now_ns, stop: &|| false };
+        scan(&bench.cx.workspace, &store.cache, &look).unwrap()
     };
     assert_eq!(scan_at(later).n_read, 100);
     assert_eq!(scan_at(later).n_read, 0);
@@ -299,7 +416,7 @@ fn damage_is_found_and_named() {
     assert_eq!(store(&bench).load(start.id()).unwrap().id(), start.id());
     let manifest = bench.at(".sage/snapshots/manifests").join(format!("{}.json", start.id()));
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replace("a.txt", "b.txt")).unwrap();
+    fs::write(&manifest, text.replace("everything", "not_ignored")).unwrap();
     assert!(store(&bench).load(start.id()).unwrap_err().to_string().contains("damaged"));
     assert!(store(&bench).load(&BlobRef::of(b"none")).is_err());
 
@@ -311,7 +428,7 @@ fn damage_is_found_and_named() {
     havoc(&bench);
     let before = bench.tree();
     let expected = left(&bench, &start, &take(&bench));
-    let refused = store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected);
+    let refused = restore(&bench, &start, &expected);
     assert!(matches!(refused, Err(Error::Snapshot { .. })));
     assert_eq!(bench.tree(), before, "found before anything was changed");
 }
@@ -354,8 +471,11 @@ fn pruning_keeps_what_is_named() {
     havoc(&bench);
     let end = take(&bench);
     let extra = store(&bench).keep(b"extra").unwrap();
-    let manifests = BTreeSet::from([start.id().clone()]);
-    let freed = store(&bench).prune(&manifests, &BTreeSet::from([extra.clone()])).unwrap();
+    let in_use = InUse {
+        snapshots: BTreeSet::from([start.id().clone()]),
+        contents: BTreeSet::from([extra.clone()]),
+    };
+    let freed = store(&bench).prune(|| Ok::<_, Error>(in_use)).unwrap();
     assert!(freed > 0);
     assert!(store(&bench).load(end.id()).is_err());
     assert_eq!(store(&bench).read(&extra).unwrap(), b"extra");
@@ -364,7 +484,7 @@ fn pruning_keeps_what_is_named() {
     let end = take(&bench);
     assert!(store(&bench).read(&BlobRef::of(b"a folder now\n")).is_ok());
     let expected = left(&bench, &start, &end);
-    store(&bench).restore(&bench.cx.workspace, &start, Scope::Touched, &expected).unwrap();
+    restore(&bench, &start, &expected).unwrap();
     assert_eq!(bench.text("a.txt"), "a\n");
 }
 

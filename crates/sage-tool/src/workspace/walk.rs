@@ -43,6 +43,8 @@ pub(crate) struct Found {
     pub meta: Metadata,
     /// Whether git ignores it.
     pub ignored: bool,
+    /// How much of `path` names the outermost folder (or the entry itself) that git ignores.
+    pub n_ignored_bytes: usize,
     /// Whether `.sageignore` hides it.
     pub hidden: bool,
 }
@@ -62,6 +64,7 @@ struct Folder {
     at: PathBuf,
     path: String,
     ignored: bool,
+    n_ignored_bytes: usize,
     hidden: bool,
     depth: usize,
     ignores: Ignores,
@@ -94,8 +97,10 @@ pub(crate) fn walk(
             let at = entry.path();
             let kind = kind_of(&meta);
             let verdict = ignores.of(&at, kind == Kind::Folder);
+            let path = join(&folder.path, &name);
             let found = Found {
-                path: join(&folder.path, &name),
+                n_ignored_bytes: if folder.ignored { folder.n_ignored_bytes } else { path.len() },
+                path,
                 kind,
                 ignored: folder.ignored || verdict.ignored_by_git,
                 hidden: folder.hidden || verdict.hidden_by_sage,
@@ -109,6 +114,7 @@ pub(crate) fn walk(
                 at: found.at.clone(),
                 path: found.path.clone(),
                 ignored: found.ignored,
+                n_ignored_bytes: found.n_ignored_bytes,
                 hidden: found.hidden,
                 depth: folder.depth + 1,
                 ignores: ignores.clone(),
@@ -129,6 +135,7 @@ fn start(root: &Path, options: &Walk) -> Folder {
         at: root.to_owned(),
         path: options.below.as_str().to_owned(),
         ignored: false,
+        n_ignored_bytes: options.below.as_str().len(),
         hidden: false,
         depth: 0,
         ignores: Ignores::above(root),

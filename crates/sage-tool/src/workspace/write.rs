@@ -40,6 +40,34 @@ impl Workspace {
         self.replace(path, &at, bytes, Some(mode), old.as_ref())
     }
 
+    /// Moves a complete file from elsewhere to `path`, over a file or link that is there. False when the
+    /// two are on different file systems; then nothing was done.
+    pub(crate) fn move_over(&self, from: &Path, path: &WorkPath, mode: u32) -> Result<bool> {
+        let fail = |source| Error::io("writing", path.as_str(), source);
+        let at = self.safe_place(path, true)?;
+        let file = fs::File::open(from).map_err(fail)?;
+        if let Some(old) = fs::symlink_metadata(&at).ok().filter(fs::Metadata::is_file) {
+            keep_owner(&file, &old);
+        }
+        file.set_permissions(permissions(mode)).map_err(fail)?;
+        match fs::rename(from, &at) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(false),
+            Err(error) => Err(fail(error)),
+        }
+    }
+
+    /// Gives a file its old name back, where nothing has taken it, and its mode.
+    pub(crate) fn rename_back(&self, from: &WorkPath, to: &WorkPath, mode: u32) -> Result<()> {
+        let (from_at, to_at) = (self.safe_place(from, false)?, self.safe_place(to, true)?);
+        let fail = |source| Error::io("renaming", from.as_str(), source);
+        if fs::symlink_metadata(&to_at).is_ok() {
+            return Err(fail(io::ErrorKind::AlreadyExists.into()));
+        }
+        fs::rename(&from_at, &to_at).map_err(fail)?;
+        fs::set_permissions(&to_at, permissions(mode)).map_err(fail)
+    }
+
     /// Makes a symbolic link, in place of a file or link if there is one. `target` is not looked at.
     pub(crate) fn link(&self, path: &WorkPath, target: &str) -> Result<()> {
         let at = self.safe_place(path, true)?;
@@ -61,6 +89,20 @@ impl Workspace {
         old: Option<&fs::Metadata>,
     ) -> Result<()> {
         let fail = |source| Error::io("writing", path.as_str(), source);
+        self.stage(path, at, bytes, mode, old)?.persist(at).map_err(|error| fail(error.error))?;
+        Ok(())
+    }
+
+    /// The new content of the file at `at`, complete on disk beside it under a temporary name.
+    pub(super) fn stage(
+        &self,
+        path: &WorkPath,
+        at: &Path,
+        bytes: &[u8],
+        mode: Option<u32>,
+        old: Option<&fs::Metadata>,
+    ) -> Result<tempfile::NamedTempFile> {
+        let fail = |source| Error::io("writing", path.as_str(), source);
         let folder = at.parent().unwrap_or(self.root());
         let mut temp = new_temp(folder).map_err(fail)?;
         temp.write_all(bytes).map_err(fail)?;
@@ -76,8 +118,7 @@ impl Workspace {
             temp.as_file().set_permissions(permissions).map_err(fail)?;
         }
         temp.as_file().sync_all().map_err(fail)?;
-        temp.persist(at).map_err(|error| fail(error.error))?;
-        Ok(())
+        Ok(temp)
     }
 
     /// Deletes a file or a symbolic link (itself); absent is fine. Folders are not deleted.

@@ -26,6 +26,7 @@ fn all_views(events: &[Event]) -> String {
         project::<Decisions>(events),
         project::<Metrics>(events),
         project::<Handoff>(events),
+        project::<TestsWorth>(events),
         project_with(system_state, events),
     );
     serde_json::to_string(&views).unwrap()

@@ -43,6 +43,13 @@ fn changes_that_cancel_each_other_out_are_no_changes() {
     assert_eq!(paths(vec![created(), created()]), ["x Created +3"]);
     let deleted = changed(call("a", 3), "y", "old", "");
     assert_eq!(paths(vec![created(), deleted]), ["x Created +3", "y Deleted +3"]);
-    let undone = WorkspaceEvent::Undone { paths: vec!["x".into()] }.into();
+    let undone = WorkspaceEvent::Undone {
+        paths: vec!["x".into()],
+        from: None,
+        some: false,
+        before: None,
+        after: None,
+    }
+    .into();
     assert_eq!(paths(vec![created(), undone]), none);
 }

@@ -13,6 +13,14 @@ fn shown(answer: &str, default_path: Option<&str>) -> String {
         Edit::Write { path, content } => format!("write {path}: {content:?}\n"),
         Edit::Create { path, content } => format!("create {path}: {content:?}\n"),
         Edit::Delete { path } => format!("delete {path}\n"),
+        Edit::Hunk { path, hunk } => format!(
+            "replace {}: {:?} -> {:?}\n",
+            path.as_deref().unwrap_or("?"),
+            hunk.search,
+            hunk.replace
+        ),
+        Edit::Move { path, to } => format!("move {path} to {to}\n"),
+        Edit::SetMode { path, executable } => format!("mode of {path}: {executable}\n"),
     };
     match parse_answer(answer, default_path) {
         Ok(edits) if edits.is_empty() => "nothing\n".to_owned(),
@@ -210,13 +218,10 @@ fn what_would_end_in_half_an_edit_is_an_error() {
         ("a.json\n```python\nx\n```\n", "marked as python"),
         ("--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n a\n-b\n", "the rest of the hunk"),
         ("```diff\n--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n```\n", "a renamed file"),
-        ("diff --git a/x b/x\nold mode 100644\nnew mode 100755\n", "old mode 100644"),
+        ("diff --git a/x b/x\nold mode 100644\nnew mode 120000\n", "new mode 120000"),
         ("```diff\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\nno sign\n```\n", "no sign"),
         ("*** Begin Patch\n*** Add File: a\n+x\n", "*** End Patch"),
-        (
-            "*** Begin Patch\n*** Update File: a\n*** Move to: b\n@@\n-x\n+y\n*** End Patch\n",
-            "Move to",
-        ),
+        ("*** Update File: a\n@@\n-x\n+y\n*** End Patch\n", "outside of *** Begin Patch"),
         ("Install:\n```bash\nmake\n\nsrc/b.py\n```python\ny\n```\n", "which closes which"),
         (
             "src/a.py\n```python\nx\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n```\n",
@@ -299,6 +304,7 @@ fn a_diff_becomes_replacements() {
         "Apply this:\n\ndiff --git a/new.py b/new.py\nnew file mode 100644\nindex 0000000..1111111\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1,2 @@\n+a\n+b\n\\ No newline at end of file\ndiff --git a/gone.py b/gone.py\ndeleted file mode 100644\n--- a/gone.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\ndiff --git a/empty.py b/empty.py\nnew file mode 100644\n\nThat is all.\n",
         expect![[r#"
             create new.py: "a\nb"
+            replace gone.py: "x\n" -> ""
             delete gone.py
             create empty.py: ""
         "#]],

@@ -197,7 +197,7 @@ fn blank_lines_are_forgiven_and_kept() {
         "\naaa\n\nxxx\n",
         "aaa\nxxx\nccc\n",
     );
-    check(Rung::BlankLines, "aaa\n\n\nbbb\n", "aaa\n\nbbb\n", "aaa\n\nccc\n", "aaa\n\nccc\n");
+    check(Rung::BlankLines, "aaa\n\n\nbbb\n", "aaa\n\nbbb\n", "aaa\n\nccc\n", "aaa\n\n\nccc\n");
 }
 
 #[test]
@@ -291,8 +291,10 @@ fn an_error_shows_the_closest_lines() {
     };
     expect!["its lines begin with line numbers, which are not part of the file"]
         .assert_eq(&hint("4 | def load(path):\n5 |     with open(path) as file:\n", "x\n"));
-    expect!["the replacement is already there, at line 5; was it applied before?"]
-        .assert_eq(&hint("    with open(p):\n", "    with open(path) as file:\n"));
+    assert_eq!(
+        refuse(file, "    with open(p):\n", "    with open(path) as file:\n"),
+        ApplyError::AlreadyThere { line: 5 }
+    );
     expect!["every line of it is in the file, but not one after the other"]
         .assert_eq(&hint("import os\ndef load(path):\n        return file.read()\n", "x\n"));
     expect![[r##"line 2 of the search text is a placeholder ("# ..."); write the lines out, or use two smaller edits"##]]

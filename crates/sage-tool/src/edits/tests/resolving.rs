@@ -106,6 +106,8 @@ fn files_are_created_filled_and_deleted() {
             path: "a.py".into(),
             before: Some(b"y\n".to_vec()),
             after: None,
+            moved_from: None,
+            executable: None,
             rung: Rung::Exact,
             lines_added: 0,
             lines_removed: 1,

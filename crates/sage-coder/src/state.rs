@@ -18,6 +18,7 @@ const GITIGNORE: &str = "\
 /snapshots/
 /cache/
 /worktrees/
+/set-aside/
 /memory/
 /chat_sessions/
 /lock

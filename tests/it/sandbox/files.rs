@@ -214,3 +214,21 @@ fn a_repository_that_did_not_exist_is_not_left() {
     sandbox.run(&args).expect_text(".git was made by the command");
     assert!(!sandbox.exists(".git"));
 }
+
+/// A repository that a command leaves somewhere runs its code as soon as a person's `git` meets it.
+#[test]
+fn repositories_are_neither_made_nor_replaced() {
+    for (mode, is_held) in [("on", true), ("off", false)] {
+        let jailed = Jailed::new();
+        let project = jailed.sandbox.project();
+        let real = project.join("deps/lib/.git/HEAD");
+        fs::create_dir_all(real.parent().unwrap()).unwrap();
+        fs::write(&real, "mine").unwrap();
+        let script = "mkdir -p new/.git/hooks && echo evil > new/.git/hooks/pre-commit
+            mv deps/lib deps/old && mkdir -p deps/lib/.git && echo evil > deps/lib/.git/HEAD";
+        let output = jailed.sh(mode, script);
+        let made = project.join("new/.git").exists();
+        let replaced = fs::read_to_string(&real).unwrap() != "mine";
+        assert_eq!((made, replaced), (!is_held, !is_held), "{mode}: {output}");
+    }
+}

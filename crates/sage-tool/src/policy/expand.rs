@@ -220,6 +220,14 @@ impl Expanding {
         let mut rest = words;
         while let Some((first, after)) = rest.split_first() {
             match first.text.as_str() {
+                // Its one option.
+                "time" if !first.quoted && after.first().is_some_and(|word| word.text == "-p") => {
+                    rest = &after[1..];
+                }
+                // `coproc NAME { ...; }`
+                "coproc" if !first.quoted && after.get(1).is_some_and(|word| word.text == "{") => {
+                    rest = &after[1..];
+                }
                 text if !first.quoted && KEYWORDS.contains(&text) => rest = after,
                 // What follows is names and values, not a command.
                 "for" | "select" if !first.quoted => {

@@ -50,9 +50,20 @@ pub struct PolicyFile {
 impl PolicyFile {
     /// Reads a file; one that does not exist says nothing.
     pub fn load(path: &Path, layer: Layer) -> Result<Self> {
+        let is_absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        // A project may hold anything under this name: a pipe would be waited for, a device has no end.
+        match std::fs::metadata(path) {
+            Ok(meta) if meta.is_file() && meta.len() <= MAX_BYTES as u64 => {}
+            Ok(_) => {
+                let problem = format!("must be a file of at most {MAX_BYTES} bytes");
+                return Err(Error::Policy { path: path.to_owned(), problem });
+            }
+            Err(error) if is_absent(&error) => return Ok(Self::default()),
+            Err(source) => return Err(Error::io("reading", path, source)),
+        }
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path, layer),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) if is_absent(&error) => Ok(Self::default()),
             Err(source) => Err(Error::io("reading", path, source)),
         }
     }

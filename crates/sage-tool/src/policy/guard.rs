@@ -69,6 +69,10 @@ impl Guard<'_> {
             "rm" | "unlink" | "shred" => self.rm(part),
             "cd" | "pushd" => {
                 let to = operands(args).next();
+                // From inside, relative names say nothing of where they lead.
+                if let Some(to) = to.filter(|to| names_protected(to)) {
+                    return Some(protected(&to.text));
+                }
                 self.has_left |= to.is_none_or(|to| self.is_outside(to));
                 None
             }

@@ -40,6 +40,9 @@ pub(super) fn inner(part: &Part, inputs: &[&str]) -> Runs {
             words(skip(args, &["-o", "-i", "-e", "-f", "-a"], 0))
         }
         "nice" | "ionice" | "chrt" | "schedtool" => words(skip(args, &["-n", "-c", "-p"], 0)),
+        "unshare" | "nsenter" => words(skip(args, &["-t", "-S", "-G", "-R", "-w", "--target"], 0)),
+        "chroot" => words(skip(args, &["--userspec", "--groups"], 1)),
+        "ssh-agent" | "dbus-run-session" | "firejail" => words(skip(args, &["-a", "-t"], 0)),
         "timeout" => words(skip(args, &["-s", "-k", "--signal", "--kill-after"], 1)),
         "taskset" => words(skip(args, &["-p"], 1)),
         "strace" | "ltrace" => words(skip(args, &["-o", "-e", "-p", "-s", "-u", "-E", "-a"], 0)),

@@ -1,5 +1,8 @@
 //! What a jail cannot prevent is found afterwards: a `.git` or `.sage` that a command brought into
-//! being, and, where nothing protects them, changes to the files in them that decide what runs.
+//! being, a repository inside the tree that it made or moved, and, where nothing protects them, changes
+//! to the files in them that decide what runs.
+//!
+//! A repository is not deleted, as a person may have made it meanwhile: it is set aside in `.sage`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +25,10 @@ const DECIDING: &[&str] = &[
 const MAX_KEPT_BYTES: u64 = 1024 * 1024;
 /// Entries of one folder that are kept.
 const MAX_KEPT_ENTRIES: usize = 200;
+/// Where under `.sage` repositories go that a command made.
+const SET_ASIDE: &str = "set-aside";
+/// How many of one name are kept there.
+const MAX_SET_ASIDE: u32 = 1000;
 
 /// The state before a command.
 #[derive(Debug)]
@@ -30,8 +37,13 @@ pub(crate) struct Guard {
     kept: BTreeMap<PathBuf, Vec<u8>>,
     /// Protected links, over which nothing can be mounted, and where they lead.
     links: Vec<(PathBuf, PathBuf)>,
+    /// Where the repositories inside the tree are, by what they are: their folders may be moved.
+    nested: BTreeMap<Identity, PathBuf>,
     root: PathBuf,
 }
+
+/// Device and number of a file, which stay when it is moved.
+type Identity = (u64, u64);
 
 impl Guard {
     /// Notes what is there; `is_protected` says whether the kernel keeps what is there as it is.
@@ -39,7 +51,9 @@ impl Guard {
         let kept = if is_protected { BTreeMap::new() } else { deciding(root) };
         let link = |path: PathBuf| fs::read_link(&path).ok().map(|to| (path, to));
         let links = places::protected(root).into_iter().filter_map(link).collect();
-        Self { absent: places::never_made(root), kept, links, root: root.to_owned() }
+        let nested = places::nested_repositories(root);
+        let nested = nested.into_iter().filter_map(|path| Some((identity(&path)?, path))).collect();
+        Self { absent: places::never_made(root), kept, links, nested, root: root.to_owned() }
     }
 
     /// Puts back what a command must not have changed, and says so, one line each.
@@ -47,7 +61,9 @@ impl Guard {
         let mut notes = Vec::new();
         for path in self.absent {
             if path.symlink_metadata().is_ok() {
-                notes.push(note(&path, &self.root, "was made by the command", remove(&path)));
+                let is_repository = path.file_name().is_some_and(|name| name == ".git");
+                let gone = if is_repository { set_aside(&self.root, &path) } else { remove(&path) };
+                notes.push(note(&path, &self.root, "was made by the command", gone));
             }
         }
         for (path, to) in &self.links {
@@ -56,6 +72,7 @@ impl Guard {
                 notes.push(note(path, &self.root, "was changed by the command", put_back));
             }
         }
+        notes.extend(repositories_as_before(&self.nested, &self.root));
         if self.kept.is_empty() {
             return notes;
         }
@@ -81,6 +98,57 @@ fn note(path: &Path, root: &Path, what: &str, done: std::io::Result<()>) -> Stri
             format!("{shown} {what}; it is protected, and could not be put back: {error}")
         }
     }
+}
+
+/// Puts the repositories inside the tree back to where they were; those that are new are set aside.
+fn repositories_as_before(before: &BTreeMap<Identity, PathBuf>, root: &Path) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut moved = Vec::new();
+    for path in places::nested_repositories(root) {
+        match identity(&path).and_then(|id| before.get(&id)) {
+            Some(known) if *known == path => {}
+            Some(known) => moved.push((path, known)),
+            None if cfg!(not(unix)) => {}
+            None => {
+                let gone = set_aside(root, &path);
+                notes.push(note(&path, root, "was made by the command", gone));
+            }
+        }
+    }
+    for (path, known) in moved {
+        let parent = known.parent().unwrap_or(root);
+        let back = fs::create_dir_all(parent).and_then(|()| fs::rename(&path, known));
+        notes.push(note(known, root, "was moved by the command", back));
+    }
+    notes
+}
+
+/// Moves something to where nothing finds it by itself, and a person can.
+fn set_aside(root: &Path, path: &Path) -> std::io::Result<()> {
+    let state = root.join(".sage");
+    if !state.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+        return remove(path);
+    }
+    let folder = state.join(SET_ASIDE);
+    fs::create_dir_all(&folder)?;
+    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('/', "_");
+    // A leading dot would make it a repository again.
+    let mut places = (1..=MAX_SET_ASIDE).map(|n| folder.join(format!("{n}-{name}")));
+    match places.find(|place| place.symlink_metadata().is_err()) {
+        Some(place) => fs::rename(path, place),
+        None => remove(path),
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<Identity> {
+    None
 }
 
 fn ignore_absence(error: std::io::Error) -> std::io::Result<()> {
@@ -139,6 +207,27 @@ mod tests {
         assert_eq!(fs::read(root.join(".git/hooks/old")).unwrap(), b"old");
         assert!(!root.join(".git/hooks/pre-commit").exists());
         assert!(!root.join(".sage").exists());
-        assert_eq!(Guard::before(root, true).after(), [""; 0]);
+        assert!(Guard::before(root, true).after().is_empty());
+    }
+
+    #[test]
+    fn repositories_inside_the_tree_stay_where_they_are_and_no_new_ones_appear() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::create_dir_all(root.join(".sage")).unwrap();
+        fs::create_dir_all(root.join("sub/.git/hooks")).unwrap();
+        fs::write(root.join("sub/.git/HEAD"), "mine").unwrap();
+        let guard = Guard::before(root, true);
+        fs::rename(root.join("sub"), root.join("sub2")).unwrap();
+        fs::create_dir_all(root.join("sub/.git/hooks")).unwrap();
+        fs::write(root.join("sub/.git/hooks/pre-commit"), "evil").unwrap();
+        fs::create_dir_all(root.join("lib/deep/.git")).unwrap();
+        let notes = guard.after();
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert_eq!(fs::read(root.join("sub/.git/HEAD")).unwrap(), b"mine");
+        assert!(!root.join("sub/.git/hooks/pre-commit").exists());
+        assert!(!root.join("sub2/.git").exists() && !root.join("lib/deep/.git").exists());
+        let aside = fs::read_dir(root.join(".sage/set-aside")).unwrap();
+        assert_eq!(aside.count(), 2, "both are kept");
     }
 }

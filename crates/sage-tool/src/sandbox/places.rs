@@ -175,12 +175,11 @@ const SIGNS_OF_A_HOME: &[&str] = &[".bashrc", ".profile", ".ssh", ".bash_history
 const PROTECTED: &[&str] = &[".git", ".sage", ".sage-rules.md"];
 
 /// How deep repositories inside the work tree are looked for.
-const MAX_NESTED_DEPTH: usize = 4;
+const MAX_NESTED_DEPTH: usize = 8;
 /// How many folders are looked into for them.
-const MAX_NESTED_FOLDERS: usize = 2000;
+const MAX_NESTED_FOLDERS: usize = 4000;
 /// Folders that are not looked into: no repository of a person is there.
-const NOT_LOOKED_INTO: &[&str] =
-    &["node_modules", "target", ".venv", "venv", "__pycache__", "vendor"];
+const NOT_LOOKED_INTO: &[&str] = &["node_modules", "target", ".venv", "venv", "__pycache__"];
 
 /// The places of a command in the tree at `root` with these repositories inside, parents first.
 pub(super) fn places(

@@ -10,6 +10,7 @@
 mod answer;
 mod apply;
 mod begin_patch;
+mod clean;
 mod closest;
 mod diff;
 mod elision;

@@ -8,7 +8,7 @@ mod finish;
 
 use super::error::{ParseError, ParseErrorKind};
 use super::fence::{Fence, FenceEnd};
-use super::labels::{label, label_in_comment, label_with_blanks, path_in_prose};
+use super::labels::{label, label_in_comment, label_in_tag, label_with_blanks, path_in_prose};
 use super::{Edit, Hunk, begin_patch, search_replace, udiff};
 
 /// How an edit was written.
@@ -142,6 +142,8 @@ struct Reader<'a> {
     current: Option<String>,
     /// Code without a path: its first line and its text.
     unnamed: Vec<(usize, String)>,
+    /// Fences (first and last line) of changed lines alone, without hunks or headers.
+    signed: Vec<(usize, usize)>,
     /// The first unnamed code that never ends.
     unfinished: Option<usize>,
 }
@@ -161,6 +163,7 @@ impl<'a> Reader<'a> {
             open: None,
             current: None,
             unnamed: Vec::new(),
+            signed: Vec::new(),
             unfinished: None,
         }
     }
@@ -200,7 +203,7 @@ impl<'a> Reader<'a> {
     /// A diff with a header, or with hunks for the file that was asked for.
     fn diff_begins(&self) -> bool {
         udiff::begins(self.lines, self.at)
-            || (self.default_path.is_some() && udiff::is_numbered_hunk(self.lines[self.at]))
+            || (self.default_path.is_some() && udiff::is_clear_hunk(self.lines, self.at))
     }
 
     fn error(&self, kind: ParseErrorKind, start: usize, path: Option<String>) -> ParseError {
@@ -311,7 +314,8 @@ impl<'a> Reader<'a> {
                 }
                 is_fenced = true;
             } else {
-                let named = label(line).or_else(|| label_in_comment(line));
+                let named =
+                    label(line).or_else(|| label_in_comment(line)).or_else(|| label_in_tag(line));
                 return named
                     .or_else(|| path_in_prose(line))
                     .or_else(|| label_with_blanks(line))

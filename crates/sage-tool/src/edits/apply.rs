@@ -1,5 +1,6 @@
 //! One edit of a place applied to one file's bytes.
 
+use super::clean::cleaned;
 use super::closest::{closest, explain, present};
 use super::elision;
 use super::error::ApplyError;
@@ -162,6 +163,12 @@ fn replace_place(
             });
         }
     };
+    if let Some((search, replace)) = cleaned(file, &wanted, replace, &placement) {
+        let mut placed = replace_place(file, hunk, &search, &replace)?;
+        placed.rung = placed.rung.max(placement.rung);
+        placed.by_line |= by_line;
+        return Ok(placed);
+    }
     if stands_there(file, &wanted, replace, &placement) {
         return Err(ApplyError::AlreadyThere { line: placement.region.start + 1 });
     }

@@ -19,6 +19,12 @@ pub(super) fn fold(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
+/// Folds only characters that have one of the plain forms `which`.
+pub(super) fn fold_to(text: &str, which: &[char]) -> String {
+    let folded = |found: char| Some(plain(found)).filter(|plain| which.contains(plain));
+    text.chars().map(|found| folded(found).unwrap_or(found)).collect()
+}
+
 /// A line's characters with the bytes each was written as; a run of bytes that is not UTF-8 counts as
 /// one U+FFFD, as in `String::from_utf8_lossy`.
 pub(super) fn units(line: &[u8]) -> Vec<(char, &[u8])> {

@@ -39,7 +39,7 @@ const LABEL_WORDS: [&str; 28] = [
 ];
 
 /// Extensions by which a name without a folder is told from other words with a dot.
-const EXTENSIONS: [&str; 88] = [
+const EXTENSIONS: [&str; 129] = [
     "py",
     "pyi",
     "rs",
@@ -128,6 +128,47 @@ const EXTENSIONS: [&str; 88] = [
     "mod",
     "sum",
     "tf",
+    "patch",
+    "diff",
+    "zig",
+    "nim",
+    "nix",
+    "graphql",
+    "gql",
+    "prisma",
+    "tex",
+    "bib",
+    "ipynb",
+    "cmake",
+    "hcl",
+    "tfvars",
+    "astro",
+    "elm",
+    "pyx",
+    "sol",
+    "vhd",
+    "adoc",
+    "log",
+    "tmpl",
+    "tpl",
+    "j2",
+    "jinja",
+    "ejs",
+    "hbs",
+    "pug",
+    "styl",
+    "xsd",
+    "plist",
+    "csproj",
+    "sln",
+    "cabal",
+    "vim",
+    "el",
+    "rkt",
+    "scm",
+    "cu",
+    "ino",
+    "fsx",
 ];
 
 /// Names of files that have no extension.
@@ -202,6 +243,45 @@ pub(super) fn label(line: &str) -> Option<String> {
     // A word that announces a file vouches for a name without a known ending.
     let is_announced = words.to_lowercase().contains("file") || is_quoted;
     path_of(undecorated(rest), is_announced)
+}
+
+/// Whether the name on a fence may as well be that of the language: `Dockerfile`, `Makefile`.
+pub(super) fn is_language_too(name: &str) -> bool {
+    NAMES.contains(&name) && name.ends_with("file")
+}
+
+/// The path of a tag that opens a file: `<file path="src/a.py">`, `<file>src/a.py</file>`.
+pub(super) fn label_in_tag(line: &str) -> Option<String> {
+    const TAGS: [&str; 12] = [
+        "file",
+        "edit",
+        "change",
+        "document",
+        "code",
+        "patch",
+        "diff",
+        "path",
+        "filename",
+        "filepath",
+        "file_path",
+        "file_name",
+    ];
+    const KEYS: [&str; 6] = ["path", "name", "file", "filename", "filepath", "file_path"];
+    let tag = line.trim().strip_prefix('<')?.strip_suffix('>')?;
+    if let Some((opening, rest)) = tag.split_once('>') {
+        let (path, closing) = rest.split_once("</")?;
+        let is_pair = TAGS.contains(&opening) && closing == opening;
+        return path_of(path.trim(), is_pair).filter(|_| is_pair);
+    }
+    let (name, rest) = tag.split_once(' ')?;
+    let (key, value) = rest.trim().split_once('=')?;
+    if !TAGS.contains(&name) || !KEYS.contains(&key.trim()) {
+        return None;
+    }
+    let value = value.trim();
+    let quote = value.chars().next().filter(|sign| matches!(sign, '"' | '\''))?;
+    let (path, _) = value[1..].split_once(quote)?;
+    path_of(path, true)
 }
 
 /// The path in a comment that names the file and says nothing else: `# src/a.py`, `<!-- a.html -->`.
@@ -300,6 +380,8 @@ pub(super) fn info(text: &str) -> Info {
             if key.is_empty() && i == 0 {
                 info.language = language.to_lowercase();
             }
+        } else if i == 0 && key.is_empty() && matches!(value, "makefile" | "justfile") {
+            info.language = value.to_owned();
         } else if names_file && let Some(path) = path_of(value, !key.is_empty()) {
             info.path.get_or_insert(path);
         } else if i == 0 && key.is_empty() {

@@ -10,7 +10,9 @@ mod header;
 
 use super::error::ParseErrorKind;
 use super::{Edit, Hunk};
-use header::{Ranges, git_paths, is_header, is_hunk, is_preamble, name, same_file, unquoted};
+use header::{
+    Ranges, git_paths, is_header, is_hunk, is_preamble, is_signature, name, same_file, unquoted,
+};
 
 pub(super) use header::begins;
 
@@ -28,9 +30,20 @@ pub(super) fn is_diff(lines: &[&str]) -> bool {
     first.is_some_and(|at| begins(lines, at) || is_hunk(lines[at]))
 }
 
-/// Whether a line is the head of a hunk with line numbers, which hardly anything else looks like.
-pub(super) fn is_numbered_hunk(line: &str) -> bool {
-    is_hunk(line) && Ranges::of(line).is_some()
+/// Whether a line is the head of a hunk that hardly anything else looks like: with line numbers, or
+/// with nothing in their place.
+pub(super) fn is_clear_hunk(lines: &[&str], at: usize) -> bool {
+    let Some(line) = lines.get(at).filter(|line| is_hunk(line)) else { return false };
+    let is_bare = line.trim_matches(['@', '.', ' ', '\u{2026}', '\r']).is_empty();
+    let is_signed = |line: &&str| line.starts_with([' ', '+', '-']);
+    Ranges::of(line).is_some() || (is_bare && lines.get(at + 1).is_some_and(is_signed))
+}
+
+/// Whether all lines that are not blank have the sign of a diff's, and one of them is a change.
+pub(super) fn is_signed(lines: &[&str]) -> bool {
+    let text = || lines.iter().filter(|line| !line.trim().is_empty());
+    text().all(|line| line.starts_with([' ', '+', '-']))
+        && text().any(|line| line.starts_with(['+', '-']))
 }
 
 /// Reads a diff that fills all of `lines`; hunks before any header belong to `path`.
@@ -124,6 +137,8 @@ impl<'a> Reader<'a> {
                 self.hunk(Some(line))?;
             } else if self.extended(line)? || line.trim().is_empty() {
                 self.at += 1;
+            } else if is_signature(self.lines, self.at) {
+                self.at += 2;
             } else if self.is_fenced && !self.has_hunk && line.starts_with([' ', '+', '-']) {
                 // Changed lines without any header.
                 self.hunk(None)?;
@@ -318,7 +333,11 @@ impl<'a> Reader<'a> {
             let is_text = is_header(self.lines, self.at)
                 && is_due(1)
                 && !self.lines.get(self.at + 2).is_some_and(|line| is_hunk(line) && !is_due(2));
-            if is_hunk(line) || (begins(self.lines, self.at) && !is_text) || is_extended(line) {
+            if is_hunk(line)
+                || (begins(self.lines, self.at) && !is_text)
+                || is_extended(line)
+                || is_signature(self.lines, self.at)
+            {
                 break;
             }
             // A list after a diff that is complete.

@@ -1,7 +1,7 @@
 //! Code fences of an answer: around blocks, whole files, diffs, JSON, or illustrations.
 
 use super::{Edit, Fence, FenceEnd, Format, MAX_BLANK_LINES, ParseError, ParseErrorKind, Reader};
-use crate::edits::labels::{label, label_in_comment};
+use crate::edits::labels::{is_language_too, label, label_in_comment, label_in_tag};
 use crate::edits::language::{Fit, fit, is_prose};
 use crate::edits::{begin_patch, json_patch, search_replace, udiff};
 
@@ -19,7 +19,14 @@ impl Reader<'_> {
             return Ok(());
         }
         let path = match (&fence.info.path, &before) {
-            (Some(info), Some(before)) if before.ends_with(info.as_str()) => Some(before.clone()),
+            (Some(info), Some(before))
+                if before.ends_with(info.as_str()) || is_language_too(info) =>
+            {
+                Some(before.clone())
+            }
+            (Some(info), None) if is_language_too(info) && self.is_default(info) => {
+                self.default_path.map(str::to_owned)
+            }
             (Some(info), _) => Some(info.clone()),
             (None, before) => before.clone(),
         };
@@ -34,11 +41,16 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a name is the file that was asked for, without its folder.
+    fn is_default(&self, name: &str) -> bool {
+        self.default_path.is_some_and(|path| path.rsplit('/').next() == Some(name))
+    }
+
     /// The label on the last line before `start` that is not blank.
     fn label_before(&self, start: usize) -> Option<String> {
         let above = (0..start).rev().take(MAX_BLANK_LINES + 1);
         let line = above.map(|at| self.lines[at]).find(|line| !line.trim().is_empty())?;
-        label(line)
+        label(line).or_else(|| label_in_tag(line))
     }
 
     /// Whether a fence is around search/replace blocks. With a path the blocks come first, perhaps
@@ -142,6 +154,10 @@ impl Reader<'_> {
         if self.reads(Format::Udiff) && is_diff {
             return self.diff_fence(start, last, self.default_path.map(str::to_owned));
         }
+        if self.reads(Format::Udiff) && is_diff_language(fence) && udiff::is_signed(&flush) {
+            self.signed.push((start, last));
+            return Ok(());
+        }
         let content = joined(body, fence.indent);
         if self.reads(Format::Json) && matches!(language.as_str(), "" | "json") {
             let edits = json_patch::parse(&content, self.default_path)
@@ -159,7 +175,7 @@ impl Reader<'_> {
             && fit(language, &path) == Fit::Fits
         {
             self.push(start, Format::Whole, Edit::Create { path, content });
-        } else if !matches!(language.as_str(), "diff" | "patch" | "udiff")
+        } else if !is_diff_language(fence)
             && body.iter().any(|line| !line.trim().is_empty())
             && self.default_path.is_none_or(|path| fit(language, path) == Fit::Fits)
         {
@@ -168,7 +184,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn diff_fence(
+    pub(super) fn diff_fence(
         &mut self,
         start: usize,
         end: usize,
@@ -198,11 +214,12 @@ impl Reader<'_> {
 }
 
 fn is_diff_fence(fence: &Fence, body: &[&str]) -> bool {
-    match fence.info.language.as_str() {
-        "diff" | "patch" | "udiff" => true,
-        "" | "text" => udiff::is_diff(body),
-        _ => false,
-    }
+    is_diff_language(fence)
+        || (matches!(fence.info.language.as_str(), "" | "text") && udiff::is_diff(body))
+}
+
+fn is_diff_language(fence: &Fence) -> bool {
+    matches!(fence.info.language.as_str(), "diff" | "patch" | "udiff")
 }
 
 /// The lines without the indentation of their fence, if all of them have it.

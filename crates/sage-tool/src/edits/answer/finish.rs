@@ -27,6 +27,12 @@ impl Reader<'_> {
                 let kind = ParseErrorKind::Unfinished { expected: "```".to_owned() };
                 return Err(self.error(kind, start, Some(path.to_owned())));
             }
+            // Changed lines are the edit where nothing else can be.
+            if self.unnamed.is_empty() {
+                for (start, end) in std::mem::take(&mut self.signed) {
+                    self.diff_fence(start, end, Some(path.to_owned()))?;
+                }
+            }
             if let [(start, content)] = self.unnamed.as_slice() {
                 let (start, content) = (*start, content.clone());
                 self.push(start, Format::Whole, Edit::Write { path: path.to_owned(), content });

@@ -21,9 +21,19 @@ pub(super) fn is_hunk(line: &str) -> bool {
 /// A line that other programs write above a header.
 pub(super) fn is_preamble(line: &str) -> bool {
     line.starts_with("Index: ")
-        || line.starts_with("diff -")
+        || (line.starts_with("diff -") && !line.starts_with("diff --"))
         || line.starts_with("# ")
         || (line.starts_with("=====") && line.trim_end().bytes().all(|byte| byte == b'='))
+}
+
+/// What `git format-patch` writes below a diff: two dashes and git's version.
+pub(super) fn is_signature(lines: &[&str], at: usize) -> bool {
+    let is_version = |line: &&str| {
+        let line = line.trim_end();
+        line.contains('.') && line.starts_with(|c: char| c.is_ascii_digit())
+    };
+    lines.get(at).is_some_and(|line| line.trim_end() == "--")
+        && lines.get(at + 1).is_some_and(is_version)
 }
 
 /// The file's name in `a/x.py<tab>2024-01-01 10:00:00`.

@@ -184,6 +184,8 @@ impl<'a> Reader<'a> {
                 self.diff()?;
             } else if let Some(fence) = Fence::of(line) {
                 self.fence(fence)?;
+            } else if let Some(path) = self.tag_begins() {
+                self.tagged_file(path)?;
             } else {
                 if !line.trim().is_empty() && label(line).is_none() {
                     self.current = None;

@@ -7,7 +7,7 @@
 const MAX_PATH_CHARS: usize = 300;
 
 /// Words that may stand beside a path on a line that names a file.
-const LABEL_WORDS: [&str; 28] = [
+const LABEL_WORDS: [&str; 31] = [
     "file",
     "files",
     "filename",
@@ -36,7 +36,17 @@ const LABEL_WORDS: [&str; 28] = [
     "in",
     "the",
     "contents",
+    "content",
+    "existing",
+    "of",
 ];
+
+/// Words of a sentence that gives a whole file, besides those of a label.
+const SENTENCE_WORDS: [&str; 8] =
+    ["here", "is", "s", "version", "entire", "whole", "revised", "corrected"];
+/// One of these says that the whole file follows.
+const WHOLE_WORDS: [&str; 8] =
+    ["updated", "complete", "full", "modified", "final", "entire", "whole", "revised"];
 
 /// Extensions by which a name without a folder is told from other words with a dot.
 const EXTENSIONS: [&str; 129] = [
@@ -237,7 +247,7 @@ pub(super) fn label(line: &str) -> Option<String> {
         Some(parts) => parts,
         None => bare.split_once(':').unwrap_or(("", bare)),
     };
-    if !is_words(words) {
+    if !is_words(words) && !gives_whole_file(words) {
         return None;
     }
     // A word that announces a file vouches for a name without a known ending.
@@ -420,7 +430,7 @@ fn undecorated(text: &str) -> &str {
             text = name;
         }
     }
-    for quote in ['"', '\''] {
+    for quote in ["\"", "'", "__"] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)) {
             text = inside;
         }
@@ -433,6 +443,14 @@ fn is_words(text: &str) -> bool {
         LABEL_WORDS.contains(&word.to_lowercase().as_str())
             || word.chars().all(|c| c.is_ascii_digit())
     })
+}
+
+/// `Here is the complete file`, `Here's the updated version of`.
+fn gives_whole_file(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words = || lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words().any(|word| WHOLE_WORDS.contains(&word))
+        && words().all(|word| LABEL_WORDS.contains(&word) || SENTENCE_WORDS.contains(&word))
 }
 
 /// The text as a path, if it can only be one. `is_announced`: something else says that it is one.

@@ -340,6 +340,14 @@ impl<'a> Reader<'a> {
             {
                 break;
             }
+            // The first half of a signature.
+            let is_last = self.at + 1 == self.lines.len();
+            if is_last
+                && line.trim_end() == "--"
+                && ranges.is_some_and(|it| body.old.len() >= it.n_old)
+            {
+                break;
+            }
             // A list after a diff that is complete.
             if !self.is_fenced && ranges.is_some() && n_blank > 0 && !is_due(1) && !is_due(0) {
                 break;
@@ -373,6 +381,12 @@ impl<'a> Reader<'a> {
             && (body.old.len() + n_blank < ranges.n_old || body.new.len() + n_blank < ranges.n_new)
         {
             let expected = "the rest of the hunk".to_owned();
+            return Err(ParseErrorKind::Unfinished { expected });
+        }
+        let is_empty = body.old.is_empty() && body.new.is_empty() && is_at_end;
+        let says_place = head.is_some_and(|head| head.chars().any(char::is_alphanumeric));
+        if is_empty && (says_place || !self.is_fenced) {
+            let expected = "the lines of the hunk".to_owned();
             return Err(ParseErrorKind::Unfinished { expected });
         }
         if body.is_changed {

@@ -5,6 +5,9 @@ use crate::edits::labels::{is_language_too, label, label_in_comment, label_in_ta
 use crate::edits::language::{Fit, fit, is_prose};
 use crate::edits::{begin_patch, json_patch, search_replace, udiff};
 
+/// What ends a file in a tag.
+const TAG_END: &str = "</file>";
+
 impl Reader<'_> {
     pub(super) fn fence(&mut self, fence: Fence) -> Result<(), ParseError> {
         let start = self.at;
@@ -120,6 +123,38 @@ impl Reader<'_> {
         let content = joined(body, fence.indent);
         self.current = None;
         self.push(start, Format::Whole, Edit::Write { path, content });
+        Ok(())
+    }
+
+    /// The path of a tag around a file's text, which is not a fence, a block, a diff or a patch.
+    pub(super) fn tag_begins(&self) -> Option<String> {
+        let path = label_in_tag(self.lines[self.at])
+            .filter(|_| self.lines[self.at].starts_with("<file ") && self.reads(Format::Whole))?;
+        let below = (self.at + 1..self.lines.len()).take_while(|at| self.lines[*at] != TAG_END);
+        let holds_edits = |at: usize| {
+            let line = self.lines[at];
+            Fence::of(line).is_some()
+                || search_replace::is_head(line)
+                || begin_patch::begins(line)
+                || udiff::begins(self.lines, at)
+                || label_in_tag(line).is_some()
+        };
+        let mut below = below.peekable();
+        let is_path_alone = below.peek().is_none() && self.lines.get(self.at + 1).is_none();
+        (!is_path_alone && !below.any(holds_edits)).then_some(path)
+    }
+
+    /// A whole file between `<file path="...">` and `</file>`.
+    pub(super) fn tagged_file(&mut self, path: String) -> Result<(), ParseError> {
+        let start = self.at;
+        let Some(n_lines) = self.lines[start + 1..].iter().position(|line| *line == TAG_END) else {
+            let kind = ParseErrorKind::Unfinished { expected: TAG_END.to_owned() };
+            return Err(self.error(kind, start, Some(path)));
+        };
+        let content = joined(&self.lines[start + 1..start + 1 + n_lines], 0);
+        self.current = None;
+        self.push(start, Format::Whole, Edit::Write { path, content });
+        self.at = start + n_lines + 2;
         Ok(())
     }
 

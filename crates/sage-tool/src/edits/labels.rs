@@ -7,7 +7,7 @@
 const MAX_PATH_CHARS: usize = 300;
 
 /// Words that may stand beside a path on a line that names a file.
-const LABEL_WORDS: [&str; 31] = [
+const LABEL_WORDS: [&str; 30] = [
     "file",
     "files",
     "filename",
@@ -37,7 +37,6 @@ const LABEL_WORDS: [&str; 31] = [
     "the",
     "contents",
     "content",
-    "existing",
     "of",
 ];
 
@@ -49,7 +48,7 @@ const WHOLE_WORDS: [&str; 8] =
     ["updated", "complete", "full", "modified", "final", "entire", "whole", "revised"];
 
 /// Extensions by which a name without a folder is told from other words with a dot.
-const EXTENSIONS: [&str; 129] = [
+const EXTENSIONS: [&str; 128] = [
     "py",
     "pyi",
     "rs",
@@ -158,7 +157,6 @@ const EXTENSIONS: [&str; 129] = [
     "sol",
     "vhd",
     "adoc",
-    "log",
     "tmpl",
     "tpl",
     "j2",
@@ -240,7 +238,7 @@ pub(super) fn label(line: &str) -> Option<String> {
     }
     // `File: path`, `path (new file)`, `Create file path`.
     let bare = match bare.rsplit_once(" (") {
-        Some((before, note)) if is_words(note.trim_end_matches(')')) => before.trim(),
+        Some((before, note)) if is_note(note.trim_end_matches(')')) => before.trim(),
         _ => bare,
     };
     let (words, rest) = match bare.rsplit_once([' ', '\t']) {
@@ -443,6 +441,11 @@ fn is_words(text: &str) -> bool {
         LABEL_WORDS.contains(&word.to_lowercase().as_str())
             || word.chars().all(|c| c.is_ascii_digit())
     })
+}
+
+/// What may stand in parentheses behind a path.
+fn is_note(text: &str) -> bool {
+    is_words(text) || matches!(text, "existing" | "existing file")
 }
 
 /// `Here is the complete file`, `Here's the updated version of`.

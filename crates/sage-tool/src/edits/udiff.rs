@@ -14,7 +14,7 @@ use header::{
     Ranges, git_paths, is_header, is_hunk, is_preamble, is_signature, name, same_file, unquoted,
 };
 
-pub(super) use header::begins;
+pub(super) use header::{begins, is_clear_hunk, is_signed};
 
 /// What a diff does with its file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,22 +28,6 @@ enum Kind {
 pub(super) fn is_diff(lines: &[&str]) -> bool {
     let first = lines.iter().position(|line| !line.trim().is_empty() && !is_preamble(line));
     first.is_some_and(|at| begins(lines, at) || is_hunk(lines[at]))
-}
-
-/// Whether a line is the head of a hunk that hardly anything else looks like: with line numbers, or
-/// with nothing in their place.
-pub(super) fn is_clear_hunk(lines: &[&str], at: usize) -> bool {
-    let Some(line) = lines.get(at).filter(|line| is_hunk(line)) else { return false };
-    let is_bare = line.trim_matches(['@', '.', ' ', '\u{2026}', '\r']).is_empty();
-    let is_signed = |line: &&str| line.starts_with([' ', '+', '-']);
-    Ranges::of(line).is_some() || (is_bare && lines.get(at + 1).is_some_and(is_signed))
-}
-
-/// Whether all lines that are not blank have the sign of a diff's, and one of them is a change.
-pub(super) fn is_signed(lines: &[&str]) -> bool {
-    let text = || lines.iter().filter(|line| !line.trim().is_empty());
-    text().all(|line| line.starts_with([' ', '+', '-']))
-        && text().any(|line| line.starts_with(['+', '-']))
 }
 
 /// Reads a diff that fills all of `lines`; hunks before any header belong to `path`.

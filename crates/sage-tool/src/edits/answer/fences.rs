@@ -23,7 +23,7 @@ impl Reader<'_> {
         }
         let path = match (&fence.info.path, &before) {
             (Some(info), Some(before))
-                if before.ends_with(info.as_str()) || is_language_too(info) =>
+                if before.ends_with(info.as_str()) || is_also(before, info) =>
             {
                 Some(before.clone())
             }
@@ -246,6 +246,12 @@ impl Reader<'_> {
             })
         })
     }
+}
+
+/// Whether a fence that says `Dockerfile` says the language of a file such as `dev.Dockerfile`.
+fn is_also(path: &str, language: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
+    is_language_too(language) && name.contains(&language.to_lowercase())
 }
 
 fn is_diff_fence(fence: &Fence, body: &[&str]) -> bool {

@@ -122,6 +122,32 @@ fn prose_may_name_one_file() {
 }
 
 #[test]
+fn a_tag_may_name_its_file() {
+    for line in ["<file path=\"src/a.py\">", "<file name='src/a.py'>", "<path>src/a.py</path>"] {
+        assert_eq!(label_in_tag(line).as_deref(), Some("src/a.py"), "{line}");
+    }
+    for line in
+        ["<script src=\"a.js\">", "<a href=\"a.html\">", "<file>", "<file path=>", "<p>a.py</p>"]
+    {
+        assert_eq!(label_in_tag(line), None, "{line}");
+    }
+}
+
+#[test]
+fn a_sentence_may_give_a_whole_file() {
+    assert_eq!(label("Here's the updated version of `src/a.py`:").as_deref(), Some("src/a.py"));
+    assert_eq!(label("Here is the complete file src/a.py:").as_deref(), Some("src/a.py"));
+    for line in [
+        "Here is the updated function in `src/a.py`:",
+        "The existing `src/a.py`:",
+        "Here is the full output of src/a.py:",
+        "Here is `src/a.py`:",
+    ] {
+        assert_eq!(label(line), None, "{line}");
+    }
+}
+
+#[test]
 fn a_comment_may_name_its_file() {
     assert_eq!(label_in_comment("# src/a.py").as_deref(), Some("src/a.py"));
     assert_eq!(label_in_comment("// File: src/a.js").as_deref(), Some("src/a.js"));

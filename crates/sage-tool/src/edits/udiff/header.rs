@@ -18,6 +18,22 @@ pub(super) fn is_hunk(line: &str) -> bool {
     line.starts_with("@@") && !line.starts_with("@@@")
 }
 
+/// Whether a line is the head of a hunk that hardly anything else looks like: with line numbers, or
+/// with nothing in their place.
+pub(in super::super) fn is_clear_hunk(lines: &[&str], at: usize) -> bool {
+    let Some(line) = lines.get(at).filter(|line| is_hunk(line)) else { return false };
+    let is_bare = line.trim_matches(['@', '.', ' ', '\u{2026}', '\r']).is_empty();
+    let is_signed = |line: &&str| line.starts_with([' ', '+', '-']);
+    Ranges::of(line).is_some() || (is_bare && lines.get(at + 1).is_some_and(is_signed))
+}
+
+/// Whether all lines that are not blank have the sign of a diff's, and one of them is a change.
+pub(in super::super) fn is_signed(lines: &[&str]) -> bool {
+    let text = || lines.iter().filter(|line| !line.trim().is_empty());
+    text().all(|line| line.starts_with([' ', '+', '-']))
+        && text().any(|line| line.starts_with(['+', '-']))
+}
+
 /// A line that other programs write above a header.
 pub(super) fn is_preamble(line: &str) -> bool {
     line.starts_with("Index: ")

@@ -8,6 +8,7 @@ use std::path::Path;
 use sage_core::{
     AgentRole, ApprovalScope, BlobRef, Decider, Event, EventKind, HumanEvent, ModelEvent,
     NodeEvent, NodeId, NodeOutcome, Recorder, RunEvent, RunId, RunOutcome, ToolEvent,
+    WorkspaceEvent,
 };
 use sage_log::{
     Bill, ChangeKind, Check, Evidence, Files, Handoff, Metrics, Refusals, Spending, SystemState,
@@ -63,6 +64,9 @@ pub struct Report {
     /// Files of the run that are in no commit, with why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// Whether a command changed anything, ignored files and folders included.
+    #[serde(skip)]
+    pub commands_changed: bool,
     /// Whether any answer came from a script instead of a model.
     pub scripted: bool,
     /// The plan, if one was made.
@@ -241,6 +245,7 @@ fn blank(run: &RunId, events: &[Event]) -> Report {
         worktree: None,
         commits: Vec::new(),
         left_out: Vec::new(),
+        commands_changed: false,
         scripted: false,
         plan: None,
         worst_case: None,
@@ -277,6 +282,9 @@ fn take(report: &mut Report, event: &Event, get: &dyn Fn(&BlobRef) -> Option<Vec
                 place.ancestors().find(|above| above.ends_with(report.run.as_str()))
             });
             report.worktree = place.map(|place| place.display().to_string());
+        }
+        EventKind::Workspace(WorkspaceEvent::Observed { n_changed, .. }) if *n_changed > 0 => {
+            report.commands_changed = true;
         }
         EventKind::Run(RunEvent::Committed { branch, commit, node, subject, left_out }) => {
             report.commits.push(CommitReport {

@@ -281,7 +281,7 @@ fn outcome(report: &Report, detail: Detail, next_steps: bool) -> String {
         let also = branch.map(|branch| format!(" && git branch -D {branch}")).unwrap_or_default();
         let _ = write!(out, "\ndrop:   git worktree remove --force {place}{also}");
     }
-    if !report.files.is_empty() && !report.dry_run {
+    if (!report.files.is_empty() || report.commands_changed) && !report.dry_run {
         let _ = write!(out, "\nundo:   sage undo {run}");
     }
     let _ = write!(out, "\nlook:   sage runs show {run}   sage log {run}");

@@ -6,9 +6,22 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
+/// The most that a file of settings, rules or state may hold.
+const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The text of a file that a project may have brought along. Under its name may be anything: a pipe would
+/// be waited for, and a device has no end.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let meta = fs::metadata(path)?;
+    if !meta.is_file() || meta.len() > MAX_TEXT_BYTES {
+        return Err(io::Error::other(format!("it is no file of at most {MAX_TEXT_BYTES} bytes")));
+    }
+    fs::read_to_string(path)
+}
+
 /// The text of a file; `None` when it does not exist.
 pub fn read_if_exists(path: &Path) -> Result<Option<String>, Failure> {
-    match fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
@@ -64,5 +77,7 @@ mod tests {
         write_whole(&folder.path().join("a/b"), b"x").unwrap();
         assert_eq!(read_if_exists(&folder.path().join("a/b")).unwrap().as_deref(), Some("x"));
         assert_eq!(read_if_exists(&folder.path().join("c")).unwrap(), None);
+        assert!(read_if_exists(folder.path()).is_err());
+        assert!(read_text(Path::new("/dev/zero")).is_err());
     }
 }

@@ -111,7 +111,7 @@ fn read(cx: &Context, source: &ModelsSource) -> Result<ModelsConfig, Failure> {
     let Some(path) = source.path() else {
         return Ok(ModelsConfig::built_in_for(built_in(cx)));
     };
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = crate::files::read_text(path).map_err(|error| {
         Failure::config(format!("reading the models file {source}")).because(error)
     })?;
     Ok(ModelsConfig::load_over(built_in(cx), &text, path)?)

@@ -74,7 +74,7 @@ pub type FileValues = Vec<(&'static Setting, Value, u64)>;
 
 /// Reads a `config.yaml`; a file that does not exist sets nothing.
 pub fn read_file(path: &Path) -> Result<FileValues, Vec<Problem>> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match crate::files::read_text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {

@@ -531,3 +531,23 @@ fn a_broken_file_stops_everything_and_names_its_line() {
         output.expect_code(2).expect_text(part);
     }
 }
+
+/// A repository may carry links under these names; what they lead to need not end.
+#[test]
+fn settings_that_are_no_files_are_errors_that_name_them() {
+    let cases: [(&str, &[&[&str]]); 3] = [
+        ("policy.json", &[&["permissions"], &["permissions", "test"], &["run", GOAL, "--auto"]]),
+        ("config.yaml", &[&["config", "validate"], &["run", GOAL, "--auto"]]),
+        ("models.yaml", &[&["config", "validate"]]),
+    ];
+    for (name, commands) in cases {
+        let world = world(running(&[]), &Value::Null);
+        let path = world.sandbox.project().join(".sage").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        for args in commands {
+            world.sandbox.run(args).expect_code(4).expect_text(name);
+        }
+    }
+}

@@ -80,7 +80,7 @@ pub fn check_files(cx: &Context) -> Vec<Checked> {
 
 fn models_problems(cx: &Context, path: &Path) -> Vec<String> {
     let read =
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+        crate::files::read_text(path).map_err(|error| format!("{}: {error}", path.display()));
     let loaded = read.and_then(|text| {
         let base = app::built_in(cx);
         ModelsConfig::load_over(base, &text, path).map_err(|error| error.to_string())
